@@ -1,0 +1,100 @@
+"""Every object name: in the work bucket below the job's id, in the output bucket beside the source's own name.
+
+Injective: two sources never share an output, whatever their names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from encoding_contract.errors import BadInput
+from encoding_contract.job import JobId
+from encoding_contract.profile import Container
+
+_JOB_URL = re.compile(r"gs://(?P<bucket>[^/]+)/jobs/(?P<id>[0-9a-f]{32})/job\.json")
+
+# Cloud Storage allows names of 1,024 bytes in UTF-8; the longest ending of ours must still fit.
+_REPORT_ENDING = ".report.json"
+_CONTACT_ENDING = ".contact.jpg"
+_NAME_LIMIT_BYTES = 1024 - len(".webm") - len(_REPORT_ENDING)
+
+
+def job_url(work_bucket: str, job: JobId) -> str:
+    """Return a job's address, which is the address of its document."""
+    return f"gs://{work_bucket}/{JobObjects(job).job}"
+
+
+def parse_job_url(url: str) -> tuple[str, JobId]:
+    """Return the work bucket and the job's id.
+
+    Raises:
+        BadInput: it is no job's address.
+    """
+    match = _JOB_URL.fullmatch(url)
+    if match is None:
+        raise BadInput(f"{url!r} is no job's address: expected gs://WORK/jobs/ID/job.json")
+    return match["bucket"], JobId(match["id"])
+
+
+class JobObjects:
+    """The names of one job's objects in the work bucket."""
+
+    def __init__(self, job: JobId) -> None:
+        self.prefix = f"jobs/{job}/"
+        self.job = f"{self.prefix}job.json"
+        self.plan = f"{self.prefix}plan.json"
+        self.audio_manifest = f"{self.prefix}audio.json"
+
+    def chunk_source(self, index: int) -> str:
+        """The piece of the source from which a chunk is decoded."""
+        return f"{self.prefix}chunks/{index:06d}/source.nut"
+
+    def chunk_video(self, index: int) -> str:
+        """A chunk's encoded frames."""
+        return f"{self.prefix}chunks/{index:06d}/video.mkv"
+
+    def chunk_frames(self, index: int) -> str:
+        """The list of the frames that went into a chunk's encoder: PTS and checksum of each."""
+        return f"{self.prefix}chunks/{index:06d}/frames.framecrc"
+
+    def chunk_manifest(self, index: int) -> str:
+        """What vouches for the two above."""
+        return f"{self.prefix}chunks/{index:06d}/manifest.json"
+
+    def audio_track(self, position: int) -> str:
+        """An encoded audio track, counted from 0 among the source's audio tracks."""
+        return f"{self.prefix}audio/{position:03d}.mka"
+
+
+def output_name(prefix: str, source_name: str, container: Container) -> str:
+    """Return the output's name: the source's whole name, with the container's ending added.
+
+    The source's own ending stays (``film.mov`` becomes ``film.mov.mkv``), so that ``film.mov`` and ``film.avi``
+    get an output each. A name too long for an ending is cut, and told apart by its SHA-256.
+    """
+    return f"{prefix}{_fitting(prefix, source_name)}.{container.value}"
+
+
+def report_name(output: str) -> str:
+    """Return the name of the report that stands beside an output."""
+    return output + _REPORT_ENDING
+
+
+def contact_sheet_name(output: str) -> str:
+    """Return the name of the picture of an output's frames."""
+    return output + _CONTACT_ENDING
+
+
+def output_stem(prefix: str, source_name: str) -> str:
+    """Return what all outputs of a source begin with, whatever their container."""
+    return f"{prefix}{_fitting(prefix, source_name)}."
+
+
+def _fitting(prefix: str, name: str) -> str:
+    room = _NAME_LIMIT_BYTES - len(prefix.encode())
+    raw = name.encode()
+    if len(raw) <= room:
+        return name
+    tail = "~" + hashlib.sha256(raw).hexdigest()
+    return raw[: room - len(tail)].decode(errors="ignore") + tail
