@@ -1,0 +1,1 @@
+"""The embedded default: all of Mapreel on one machine, as supervised processes."""
