@@ -1,0 +1,134 @@
+"""What Mapreel's side of Airflow is told by the environment; every variable is named here and nowhere else.
+
+``FlowSettings`` has a default for each, so that the DAG files parse before anything is set up; ``BucketSettings`` has
+none, and is asked for where a bucket is first needed.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from encoding_contract.errors import BadInput
+from encoding_contract.model import Document
+
+_PREFIX = "MAPREEL_"
+_SCHEME = "gs://"
+
+
+class Runtime(StrEnum):
+    """Where the worker's programs run."""
+
+    LOCAL = "local"
+    KUBERNETES = "kubernetes"
+
+
+class Place(Document):
+    """A bucket, and what the names in it begin with."""
+
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")
+    prefix: str = ""
+    """Empty, or ending with a slash."""
+
+    def __str__(self) -> str:
+        return f"{_SCHEME}{self.bucket}/{self.prefix}"
+
+
+def _parse_place(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    bucket, _, prefix = value.removeprefix(_SCHEME).partition("/")
+    if not value.startswith(_SCHEME) or not bucket:
+        raise ValueError("expected gs://BUCKET or gs://BUCKET/PREFIX")
+    return {"bucket": bucket, "prefix": f"{prefix.strip('/')}/" if prefix.strip("/") else ""}
+
+
+# NoDecode: the variable holds an address, and not the JSON that pydantic-settings expects for a model.
+_Place = Annotated[Place, NoDecode, BeforeValidator(_parse_place)]
+
+
+class FlowSettings(BaseSettings):
+    """Settings that have a default."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    runtime: Runtime = Runtime.LOCAL
+    profiles: Path | None = None
+    """Folder of the profiles; default: ``profiles`` beside the DAG files."""
+    default_profile: str = "h264-1080p"
+    scan_minutes: int = Field(default=5, ge=1, le=59)
+    scan_limit: int = Field(default=50, ge=1, le=1000)
+    """The most runs that one scan starts; the rest waits for the next one."""
+    parallelism: str = "coefficient: 1"
+    """How many chunks are encoded at a time; see parallelism.py."""
+    program: Path | None = None
+    """The worker's program of the local runtime; default: ``mapreel`` beside the Python that runs Airflow."""
+    encoder_image: str | None = None
+    pod_template: Path | None = None
+    namespace: str = "mapreel"
+
+
+class BucketSettings(BaseSettings):
+    """The three places; none has a default."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    input: _Place
+    output: _Place
+    work: _Place
+
+    @model_validator(mode="after")
+    def _places_are_apart(self) -> Self:
+        if self.work.prefix:
+            raise ValueError(f"{_PREFIX}WORK: must be a whole bucket, without {self.work.prefix!r}")
+        if self.work.bucket in (self.input.bucket, self.output.bucket):
+            raise ValueError(f"{_PREFIX}WORK: must be a bucket of its own; {self.work.bucket} holds input or output")
+        published = self.output.prefix + self.input.prefix
+        if self.output.bucket == self.input.bucket and published.startswith(self.input.prefix):
+            raise ValueError(
+                f"{_PREFIX}OUTPUT: outputs would lie at {_SCHEME}{self.output.bucket}/{published}, inside the input "
+                f"{self.input}, and be taken for new videos; choose another bucket, or prefixes that are apart"
+            )
+        return self
+
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+
+
+def _load(kind: type[_Settings]) -> _Settings:
+    try:
+        return kind()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field = "".join(str(part) for part in problem["loc"][:1])
+        reason = str(problem["msg"]).removeprefix("Value error, ")
+        if not field:
+            raise BadInput(f"{reason}; set it in the environment of every Airflow process") from error
+        if problem["type"] == "missing":
+            reason = "is not set"
+        given = f" (given: {problem['input']!r:.80})" if isinstance(problem["input"], str | int) else ""
+        raise BadInput(
+            f"{_PREFIX}{field.upper()}: {reason}{given}; set it in the environment of every Airflow process"
+        ) from error
+
+
+def load_flow_settings() -> FlowSettings:
+    """Read the settings that have defaults.
+
+    Raises:
+        BadInput: a variable has a wrong value; the message names it.
+    """
+    return _load(FlowSettings)
+
+
+def load_bucket_settings() -> BucketSettings:
+    """Read where the input, the output and the work lie.
+
+    Raises:
+        BadInput: a variable is missing or wrong; the message names it.
+    """
+    return _load(BucketSettings)

@@ -1,0 +1,76 @@
+"""What the Python tasks of the DAGs do, between Airflow's context and the modules that know nothing of Airflow."""
+
+from __future__ import annotations
+
+import logging
+
+from airflow.sdk import Context
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowSkipException
+
+from encoding_contract.errors import ResultMissing
+from encoding_contract.objects import JobObjects, parse_job_url
+from encoding_contract.plan import Plan
+from encoding_flow.bucket import Bucket
+from encoding_flow.chunks import list_mapped_chunks
+from encoding_flow.clearing import is_cleared
+from encoding_flow.exits import failing_task
+from encoding_flow.jobs import JobDesk, Request, Standing
+from encoding_flow.profiles import ProfileFolder
+from encoding_flow.settings import load_bucket_settings, load_flow_settings
+
+logger = logging.getLogger(__name__)
+
+
+def prepare(context: Context, profiles: ProfileFolder) -> str:
+    """Freeze the job that the run's parameters ask for, and return its address.
+
+    Raises:
+        AirflowSkipException: its output stands already.
+        AirflowFailException: the parameters, the source or a bucket are at fault.
+        AirflowException: a bucket did not answer.
+    """
+    params = context["params"]
+    request = Request(
+        source_url=params["source"],
+        profile=params["profile"],
+        overrides=params["overrides"] or {},
+        is_made_anew=params["reprocess"] or is_cleared(context["ti"], context["task"].retries or 0),
+    )
+    with failing_task():
+        desk = JobDesk(load_bucket_settings(), profiles, load_flow_settings().encoder_image)
+        outcome = desk.prepare(request)
+    if isinstance(outcome, Standing):
+        raise AirflowSkipException(
+            f"{outcome.output.url} stands already, made from the same content ({outcome.published.source}) with the "
+            f"same settings by job {outcome.published.job_id}; set reprocess, or clear this task, to make it anew"
+        )
+    logger.info(
+        "Job %s: %s (%s) -> %s, profile %s",
+        outcome.job.id,
+        outcome.job.source.address.url,
+        outcome.job.source.content,
+        outcome.output.url,
+        outcome.job.profile.name,
+    )
+    return outcome.url
+
+
+def list_planned_chunks(job_url: str) -> list[dict[str, int | str]]:
+    """Return each planned chunk's index and label.
+
+    Raises:
+        AirflowFailException: the plan is of another version, or has more chunks than Airflow maps.
+        AirflowException: there is no plan, or the bucket did not answer.
+    """
+    with failing_task():
+        bucket_name, job = parse_job_url(job_url)
+        name = JobObjects(job).plan
+        origin = f"gs://{bucket_name}/{name}"
+        found = Bucket(bucket_name).read(name)
+        if found is None:
+            raise ResultMissing(f"{origin}: there is no plan; clear split_video, and it is made again")
+        plan = Plan.from_json(found[0], origin)
+        chunks = list_mapped_chunks(plan, conf.getint("core", "max_map_length"))
+    logger.info("%d chunks in %d tracks", len(chunks), len(plan.tracks))
+    return chunks
