@@ -1,0 +1,68 @@
+"""Watches a pod from the triggerer, and brings its log into the task's log meanwhile.
+
+The provider's trigger, with three things mended; each override says which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.triggers.pod import ContainerState, KubernetesPodTrigger
+from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager
+from airflow.triggers.base import TriggerEvent
+from kubernetes.client import models as k8s
+from pendulum import DateTime
+
+from encoding_flow.pod_end import is_lost
+
+_SETTLE_S = 10.0
+"""An event sooner than this may overtake the executor's own report of the deferral; Airflow 3.3.2 then fails the task
+("Executor reported ... state queued"). Seen with pods of up to 2 s, not with pods of 15 s."""
+
+
+class PatientPodManager(AsyncPodManager):
+    """Fetches logs where it can."""
+
+    async def fetch_container_logs_before_current_sec(
+        self, pod: k8s.V1Pod, container_name: str, since_time: DateTime | None = None
+    ) -> DateTime | None:
+        """Fetch the new lines; a node that does not answer costs lines, and does not end the watch.
+
+        The provider lets the error end the trigger, which starts a process for the task, which defers again.
+        """
+        try:
+            return await super().fetch_container_logs_before_current_sec(pod, container_name, since_time)
+        except Exception as error:
+            self.log.warning("The log of pod %s cannot be read now: %s", pod.metadata.name, error)
+            return since_time
+
+
+class PodVerbTrigger(KubernetesPodTrigger):
+    """Fires when the pod is over, or should be."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Name this class: the provider's has its own name written out."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", super().serialize()[1]
+
+    @cached_property
+    def pod_manager(self) -> AsyncPodManager:
+        """The one above."""
+        return PatientPodManager(async_hook=self.hook)
+
+    def define_pod_container_state(self, pod: k8s.V1Pod) -> ContainerState:
+        """See a pod on a lost node as failed: its phase stays Running until the node comes back."""
+        return ContainerState.FAILED if is_lost(pod) else super().define_pod_container_state(pod)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Hold the event back until the scheduler has seen the deferral."""
+        async for event in super().run():
+            # The provider marks the event as fired before it yields; a kill meanwhile must still delete the pod.
+            self._fired_event = False
+            waited_s = (datetime.now(UTC) - self.trigger_start_time).total_seconds()
+            await asyncio.sleep(max(0.0, _SETTLE_S - waited_s))
+            self._fired_event = True
+            yield event
