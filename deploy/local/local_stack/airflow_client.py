@@ -1,0 +1,144 @@
+"""Airflow's API, as far as the stack and the demo need it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from local_stack.errors import ApiRefused
+from local_stack.keys import ADMIN
+
+_PAGE_ROWS = 100
+"""Airflow's own limit of a page."""
+
+
+class Health(BaseModel):
+    """What Airflow says of one of its components."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: str | None
+    heartbeat: str | None
+    """When it last showed that it works; ISO 8601."""
+
+
+class TaskInstance(BaseModel):
+    """One task instance of a run."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str
+    map_index: int
+    rendered_map_index: str | None = None
+    state: str | None
+    try_number: int
+    duration: float | None = None
+
+
+class DagRun(BaseModel):
+    """One run of a DAG."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    dag_id: str
+    dag_run_id: str
+    state: str
+    conf: dict[str, Any] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens in it."""
+        return self.state in ("success", "failed")
+
+
+def fetch_health(airflow_url: str, timeout_s: float = 5.0) -> dict[str, Health]:
+    """Return the health of each component by name; it needs no login.
+
+    Raises:
+        httpx.HTTPError: the API server does not answer.
+    """
+    answer = httpx.get(f"{airflow_url}/api/v2/monitor/health", timeout=timeout_s, trust_env=False)
+    answer.raise_for_status()
+    return {
+        name: Health(status=state.get("status"), heartbeat=state.get(f"latest_{name}_heartbeat"))
+        for name, state in answer.json().items()
+    }
+
+
+class AirflowClient:
+    """Logged in as the stack's administrator."""
+
+    def __init__(self, airflow_url: str, password: str, timeout_s: float = 30.0) -> None:
+        self._http = httpx.Client(base_url=airflow_url, timeout=timeout_s, trust_env=False)
+        token = self._json("POST", "/auth/token", json={"username": ADMIN, "password": password})["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def ensure_pool(self, name: str, slots: int, description: str) -> None:
+        """Make a pool, or set its slots; deferred tasks count, or all chunks would run at once in the cluster."""
+        pool = {"slots": slots, "description": description, "include_deferred": True}
+        if self._http.get(f"/api/v2/pools/{quote(name)}").status_code == httpx.codes.NOT_FOUND:
+            self._json("POST", "/api/v2/pools", json={"name": name, **pool})
+        else:
+            self._json("PATCH", f"/api/v2/pools/{quote(name)}", json={"pool": name, **pool})
+
+    def dag_ids(self) -> set[str]:
+        """Return the DAGs that Airflow has parsed."""
+        found = self._json("GET", "/api/v2/dags", params={"limit": _PAGE_ROWS})
+        return {dag["dag_id"] for dag in found["dags"]}
+
+    def import_errors(self) -> list[str]:
+        """Return the last line of each DAG file's import error."""
+        found = self._json("GET", "/api/v2/importErrors", params={"limit": _PAGE_ROWS})
+        return [
+            f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in found["import_errors"]
+        ]
+
+    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Start a run of a DAG; return its id."""
+        body = {"logical_date": None, "conf": conf}
+        return str(self._json("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", json=body)["dag_run_id"])
+
+    def run(self, dag_id: str, run_id: str) -> DagRun:
+        """Return one run."""
+        return DagRun.model_validate(self._json("GET", self._run_path(dag_id, run_id)))
+
+    def recent_runs(self, dag_id: str) -> list[DagRun]:
+        """Return the latest runs of a DAG, the newest first."""
+        path = f"/api/v2/dags/{quote(dag_id)}/dagRuns"
+        found = self._json("GET", path, params={"order_by": "-run_after", "limit": _PAGE_ROWS})
+        return [DagRun.model_validate(run) for run in found["dag_runs"]]
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:
+        """Return all task instances of a run, mapped ones each for itself."""
+        rows: list[TaskInstance] = []
+        while True:
+            found = self._json(
+                "GET",
+                f"{self._run_path(dag_id, run_id)}/taskInstances",
+                params={"limit": _PAGE_ROWS, "offset": len(rows)},
+            )
+            rows += [TaskInstance.model_validate(row) for row in found["task_instances"]]
+            if not found["task_instances"] or len(rows) >= found["total_entries"]:
+                return rows
+
+    def log_lines(self, dag_id: str, run_id: str, task: TaskInstance) -> list[str]:
+        """Return the log of a task instance's last try, a line for each event."""
+        path = f"{self._run_path(dag_id, run_id)}/taskInstances/{quote(task.task_id)}/logs/{task.try_number}"
+        found = self._json("GET", path, params={"map_index": task.map_index, "full_content": True})
+        return [_line(event) for event in found["content"]]
+
+    def _run_path(self, dag_id: str, run_id: str) -> str:
+        return f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}"
+
+    def _json(self, method: str, path: str, **arguments: Any) -> Any:
+        answer = self._http.request(method, path, **arguments)
+        if answer.is_error:
+            raise ApiRefused(f"Airflow answered {method} {path} with {answer.status_code}: {answer.text[:300]}")
+        return answer.json()
+
+
+def _line(event: Any) -> str:
+    return str(event.get("event", "")) if isinstance(event, dict) else str(event)

@@ -1,0 +1,27 @@
+"""What can go wrong with the stack.
+
+::
+
+    StackError
+    ├── StartFailed    the stack did not come up, or did not answer in time
+    ├── ApiRefused     Airflow's API answered with an error
+    └── DemoFailed     the demo's film did not come out
+"""
+
+from __future__ import annotations
+
+
+class StackError(Exception):
+    """The root. Its message is one line for a person: what, which one, and what to do next."""
+
+
+class StartFailed(StackError):
+    """The stack did not come up, or did not answer in time."""
+
+
+class ApiRefused(StackError):
+    """Airflow's API answered with an error."""
+
+
+class DemoFailed(StackError):
+    """The demo's film did not come out."""

@@ -1,0 +1,117 @@
+"""The watcher: restarts an Airflow component that lives but no longer works.
+
+supervisord sees only whether a process exists. A scheduler whose database was locked away from it may hang for ever,
+while the web page stays up; what tells is the heartbeat that each component writes. This is a program of its own
+under supervisord, and the last to go: when supervisord is killed, it ends what is left of the stack.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+
+import httpx
+
+from local_stack.airflow_client import Health, fetch_health
+from local_stack.home import Home
+from local_stack.keys import load_keys
+from local_stack.ports import remembered_ports
+from local_stack.programs import API_SERVER, DAG_PROCESSOR, SCHEDULER, TRIGGERER
+from local_stack.settings import StackSettings
+from local_stack.supervisor import ProgramState, Supervisor
+from local_stack.sweep import sweep
+
+logger = logging.getLogger(__name__)
+
+COMPONENTS = {"scheduler": SCHEDULER, "dag_processor": DAG_PROCESSOR, "triggerer": TRIGGERER}
+"""The component's name in Airflow's answer, and the program's name here."""
+
+CHECK_EVERY_S = 5.0
+# Components beat every 5 s; SQLite may hold one up for a while when everything starts at once.
+OLD_AFTER_S = 45.0
+# Imports alone take half a minute on two busy cores.
+GRACE_S = 90
+# A machine that was asleep finds every heartbeat old when it wakes: look again before doing anything.
+STRIKES = 3
+
+
+class Watch:
+    """Counts how often in a row each program was found without a pulse."""
+
+    def __init__(self) -> None:
+        self._strikes: dict[str, int] = {}
+
+    def judge(self, health: dict[str, Health] | None, states: dict[str, ProgramState], now: datetime) -> dict[str, str]:
+        """Return the programs to restart, each with the reason.
+
+        Args:
+            health: Airflow's answer; ``None`` where the API server gave none.
+            states: supervisord's view of the programs.
+            now: the time, with a zone.
+        """
+        complaints = _complaints(health, now)
+        grown_up = {name for name, state in states.items() if state.is_running and state.uptime_s > GRACE_S}
+        self._strikes = {name: self._strikes.get(name, 0) + 1 for name in complaints if name in grown_up}
+        due = {name: complaints[name] for name, strikes in self._strikes.items() if strikes >= STRIKES}
+        for name in due:
+            del self._strikes[name]
+        return due
+
+
+def _complaints(health: dict[str, Health] | None, now: datetime) -> dict[str, str]:
+    if health is None:
+        return {API_SERVER: "does not answer its health endpoint"}
+    complaints = {}
+    for component, program in COMPONENTS.items():
+        heartbeat = health[component].heartbeat if component in health else None
+        if heartbeat is None:
+            complaints[program] = "never had a heartbeat"
+        elif (age_s := (now - datetime.fromisoformat(heartbeat)).total_seconds()) > OLD_AFTER_S:
+            complaints[program] = f"last heartbeat {age_s:.0f} s ago"
+    return complaints
+
+
+def _ask_health(airflow_url: str) -> dict[str, Health] | None:
+    try:
+        return fetch_health(airflow_url, timeout_s=10.0)
+    except httpx.HTTPError as error:
+        logger.info("health: %s", error)
+        return None
+
+
+def main() -> int:
+    """Watch until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    home = Home(StackSettings().home)
+    keys, ports = load_keys(home), remembered_ports(home)
+    if ports is None:
+        logger.error("%s: no stack was ever started here", home.root)
+        return 1
+    supervisor, watch, told_to_stop = Supervisor(ports, keys), Watch(), threading.Event()
+    parent = os.getppid()
+    signal.signal(signal.SIGTERM, lambda *_: told_to_stop.set())
+    while not told_to_stop.wait(CHECK_EVERY_S):
+        health = _ask_health(ports.airflow_url)
+        try:
+            due = watch.judge(health, supervisor.states(), datetime.now(UTC))
+            for name, reason in due.items():
+                logger.warning("%s: %s; restarting it", name, reason)
+                supervisor.restart(name)
+        except OSError as error:
+            logger.warning("supervisord does not answer: %s", error)
+        if os.getppid() != parent:
+            break
+    if os.getppid() != parent:
+        # Nobody is left to stop the others: their own shutdown would wait for running encodes.
+        logger.warning("supervisord was killed; ending what is left of the stack")
+        sweep(keys.stack_id)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

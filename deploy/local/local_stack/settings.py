@@ -1,0 +1,34 @@
+"""What the environment may choose about the embedded stack."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+# SQLite bears this many tasks at a time; at 32 "database is locked" kills the scheduler.
+SQLITE_PARALLELISM = 8
+
+
+class StackSettings(BaseSettings):
+    """Read from variables with the prefix ``MAPREEL_``."""
+
+    model_config = SettingsConfigDict(env_prefix="MAPREEL_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = REPOSITORY / ".mapreel"
+    """Where the stack keeps everything: database, buckets, logs, passwords."""
+    dags: Path = REPOSITORY / "dags"
+    port_airflow: int | None = Field(default=None, ge=1, le=65535)
+    """Chosen once and remembered where left out, as the two below."""
+    port_storage: int | None = Field(default=None, ge=1, le=65535)
+    port_supervisor: int | None = Field(default=None, ge=1, le=65535)
+    runtime: Literal["local", "kubernetes"] = "local"
+    parallelism: int = Field(default=SQLITE_PARALLELISM, ge=1, le=SQLITE_PARALLELISM)
+    """Tasks that run at the same time, over all DAGs."""
+    slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
+    """Chunks that are encoded at the same time; by default one for each CPU."""

@@ -1,0 +1,52 @@
+"""Finding and ending the processes of a stack that lost their parent, by the mark in their environment."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+
+import psutil
+
+from local_stack.environment import STACK_MARK
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE_S = 5.0
+
+
+def marked_processes(stack_id: str) -> list[psutil.Process]:
+    """Return every live process of the stack, but for the caller's own."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            is_ours = process.pid != os.getpid() and process.environ().get(STACK_MARK) == stack_id
+            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            # Gone meanwhile, or another user's: not ours.
+            continue
+    return found
+
+
+def sweep(stack_id: str) -> int:
+    """End every process of the stack, by force where it must be; return how many there were."""
+    swept = 0
+    # What dies may have started another one in its last moment.
+    while processes := marked_processes(stack_id):
+        swept += len(processes)
+        for process in processes:
+            _quietly(process.terminate)
+        _, alive = psutil.wait_procs(processes, timeout=_PATIENCE_S)
+        for process in alive:
+            _quietly(process.kill)
+        psutil.wait_procs(alive, timeout=_PATIENCE_S)
+    if swept:
+        logger.info("ended %d processes that were left of stack %s", swept, stack_id)
+    return swept
+
+
+def _quietly(end: Callable[[], None]) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        end()
