@@ -112,9 +112,7 @@ with DAG(
 
     job_url = prepare_job()
     # The worker ends an encoder that makes no more frames, so these limits only stop what nobody foresaw.
-    split_video = RunVerb(
-        task_id=TaskId.SPLIT, verb=Verb.SPLIT, job_url=job_url, execution_timeout=timedelta(hours=12)
-    )
+    split_video = RunVerb(task_id=TaskId.SPLIT, verb=Verb.SPLIT, job_url=job_url, execution_timeout=timedelta(hours=12))
     chunks = list_chunks(job_url)  # type: ignore[arg-type]  # an XComArg now, its value when the task runs
     encode_chunk = RunVerb.partial(
         task_id=TaskId.ENCODE_CHUNK,
@@ -127,9 +125,7 @@ with DAG(
     encode_audio = RunVerb(
         task_id=TaskId.ENCODE_AUDIO, verb=Verb.ENCODE_AUDIO, job_url=job_url, execution_timeout=timedelta(hours=12)
     )
-    merge_video = RunVerb(
-        task_id=TaskId.MERGE, verb=Verb.MERGE, job_url=job_url, execution_timeout=timedelta(hours=12)
-    )
+    merge_video = RunVerb(task_id=TaskId.MERGE, verb=Verb.MERGE, job_url=job_url, execution_timeout=timedelta(hours=12))
     split_video >> [chunks, encode_audio]
     # Ordered after the chunks, but it goes by the plan: a cleared run may hold results of chunks that are no more.
     [encode_chunk, encode_audio] >> merge_video

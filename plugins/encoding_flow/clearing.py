@@ -84,7 +84,9 @@ def forget_cleared_result(
         return False
     if open_bucket is None:
         # Only a cleared task needs a bucket here; the client's import costs a second in each process that has it.
-        from encoding_flow.bucket import Bucket as open_bucket
+        from encoding_flow.bucket import Bucket
+
+        open_bucket = Bucket
     is_deleted = open_bucket(bucket_name).delete(name)
     store.set(_EPOCH_KEY, epoch)
     logger.info(

@@ -1,0 +1,71 @@
+"""From the videos that a scan found to the runs that it starts: none twice, no failed one again, at most so many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from encoding_contract.model import Document
+from encoding_flow.runs import RunBook, Standing, look_up, run_id
+from encoding_flow.scanning import Candidate
+
+_BLOCK = 40
+_NAMED_LIMIT = 20
+
+
+class Start(Document):
+    """A run to start."""
+
+    run_id: str
+    source_url: str
+
+
+class Choice(Document):
+    """Which runs to start, and why not the others."""
+
+    starts: tuple[Start, ...] = ()
+    under_way: int = 0
+    failed: int = 0
+    failed_run_ids: tuple[str, ...] = ()
+    """The first few of them."""
+    left: int = 0
+    """Candidates beyond the limit, which the next scan looks at."""
+
+
+def choose_starts(candidates: Sequence[Candidate], book: RunBook, limit: int) -> Choice:
+    """Take candidates in their order until so many runs can be started.
+
+    A video whose run is under way is left alone. One whose run failed waits until somebody clears that run, or until
+    its content or the profile changes, which makes it another job. One whose run has finished, and whose output is
+    gone all the same, gets another run of the same job.
+    """
+    starts: list[Start] = []
+    failed: list[str] = []
+    under_way = 0
+    for first in range(0, len(candidates), _BLOCK):
+        block = candidates[first : first + _BLOCK]
+        ids = [run_id(candidate.job_id, candidate.source.name) for candidate in block]
+        for position, (candidate, identity, standing) in enumerate(zip(block, ids, look_up(book, ids), strict=True)):
+            if len(starts) == limit:
+                return _choice(starts, under_way, failed, len(candidates) - first - position)
+            attempt = 1
+            while standing is Standing.FINISHED:
+                attempt += 1
+                identity = run_id(candidate.job_id, candidate.source.name, attempt)
+                standing = look_up(book, [identity])[0]
+            if standing is Standing.ABSENT:
+                starts.append(Start(run_id=identity, source_url=candidate.source.url))
+            elif standing is Standing.FAILED:
+                failed.append(identity)
+            else:
+                under_way += 1
+    return _choice(starts, under_way, failed, 0)
+
+
+def _choice(starts: list[Start], under_way: int, failed: list[str], left: int) -> Choice:
+    return Choice(
+        starts=tuple(starts),
+        under_way=under_way,
+        failed=len(failed),
+        failed_run_ids=tuple(failed[:_NAMED_LIMIT]),
+        left=left,
+    )

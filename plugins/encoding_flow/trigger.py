@@ -1,0 +1,92 @@
+"""The scan itself, which runs in Airflow's triggerer: two listings, and a few questions to Airflow about runs.
+
+Holds no worker slot. A change of this file is taken up when the triggerer is started anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from encoding_contract.errors import MapreelError
+from encoding_contract.report import Published, parse_publication
+from encoding_flow.bucket import Bucket
+from encoding_flow.names import DagId
+from encoding_flow.scanning import ScanRules, Survey, survey_input
+from encoding_flow.settings import Place
+from encoding_flow.starting import Choice, choose_starts
+
+logger = logging.getLogger(__name__)
+
+
+class AirflowRunBook:
+    """Asks Airflow about the encoding runs; works in a task and in the triggerer alike."""
+
+    def count(self, run_ids: Sequence[str], states: Sequence[str] | None) -> int:
+        """Return how many of these runs stand (in one of these states)."""
+        return int(
+            RuntimeTaskInstance.get_dr_count(
+                dag_id=DagId.ENCODE, run_ids=list(run_ids), states=None if states is None else [*map(str, states)]
+            )
+        )
+
+
+class NewVideosTrigger(BaseTrigger):
+    """Looks once for videos that a run shall be started for, and fires."""
+
+    def __init__(self, rules: dict[str, Any], input_place: dict[str, Any], output_place: dict[str, Any]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.rules = rules
+        self.input_place = input_place
+        self.output_place = output_place
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer needs to make this trigger again."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {"rules": self.rules, "input_place": self.input_place, "output_place": self.output_place},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Scan, and fire one event: the outcome, or the error that prevented it."""
+        rules = ScanRules.model_validate(self.rules)
+        try:
+            survey = await asyncio.to_thread(
+                survey_buckets, rules, Place.model_validate(self.input_place), Place.model_validate(self.output_place)
+            )
+            # Airflow's channel is for one thread at a time, which is what sync_to_async sees to.
+            choice: Choice = await sync_to_async(choose_starts)(survey.candidates, AirflowRunBook(), rules.limit)
+        except MapreelError as error:
+            yield _event({"error": f"{type(error).__name__}: {error}", "is_retried": error.exit_code.is_retried})
+            return
+        counts = {verdict.value: number for verdict, number in survey.counts.items()}
+        yield _event({"choice": choice.model_dump(mode="json"), "counts": counts})
+
+
+def _event(payload: dict[str, Any]) -> TriggerEvent:
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+
+def survey_buckets(rules: ScanRules, input_place: Place, output_place: Place) -> Survey:
+    """List output and input, once each, and judge every object.
+
+    Raises:
+        BucketRefused, TransientFault: the buckets.
+    """
+    now = datetime.now(tz=UTC)
+    published: dict[str, Published] = {}
+    for standing in Bucket(output_place.bucket).list(output_place.prefix):
+        publication = parse_publication(standing.metadata)
+        if publication is not None:
+            published[standing.name] = publication
+    # The output is listed first: a film published meanwhile is then taken for new, and its run ends as skipped;
+    # the other way round one deleted meanwhile would be taken for done.
+    objects = Bucket(input_place.bucket).list(input_place.prefix + rules.prefix)
+    return survey_input(input_place.bucket, input_place.prefix, objects, published, output_place.prefix, rules, now)
