@@ -50,6 +50,7 @@ class NewVideosSensor(BaseSensorOperator):
                 rules=rules.model_dump(mode="json"),
                 input_place=places.input.model_dump(),
                 output_place=places.output.model_dump(),
+                work_bucket=places.work.bucket,
             ),
             method_name="receive",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from encoding_contract.model import Document
+from encoding_flow.claims import ClaimBook
 from encoding_flow.runs import RunBook, Standing, look_up, run_id
 from encoding_flow.scanning import Candidate
 
@@ -31,12 +32,13 @@ class Choice(Document):
     """Candidates beyond the limit, which the next scan looks at."""
 
 
-def choose_starts(candidates: Sequence[Candidate], book: RunBook, limit: int) -> Choice:
+def choose_starts(candidates: Sequence[Candidate], book: RunBook, claims: ClaimBook, limit: int) -> Choice:
     """Take candidates in their order until so many runs can be started.
 
     A video whose run is under way is left alone. One whose run failed waits until somebody clears that run, or until
     its content or the profile changes, which makes it another job. One whose run has finished, and whose output is
-    gone all the same, gets another run of the same job.
+    gone all the same, gets another run of the same job. Runs started by hand, whose ids say nothing, are known by their
+    claims.
     """
     starts: list[Start] = []
     failed: list[str] = []
@@ -52,6 +54,10 @@ def choose_starts(candidates: Sequence[Candidate], book: RunBook, limit: int) ->
                 attempt += 1
                 identity = run_id(candidate.job_id, candidate.source.name, attempt)
                 standing = look_up(book, [identity])[0]
+            if standing is Standing.ABSENT and (claimed := claims.claimed_by(candidate.job_id)) is not None:
+                by_hand = look_up(book, [claimed])[0]
+                if by_hand in (Standing.UNDER_WAY, Standing.FAILED):
+                    identity, standing = claimed, by_hand
             if standing is Standing.ABSENT:
                 starts.append(Start(run_id=identity, source_url=candidate.source.url))
             elif standing is Standing.FAILED:

@@ -11,11 +11,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from encoding_contract.errors import ResultMissing
 from encoding_contract.objects import JobObjects, parse_job_url
 from encoding_contract.plan import Plan
+from encoding_flow.airflow_runs import AirflowRunBook
 from encoding_flow.bucket import Bucket
 from encoding_flow.chunks import list_mapped_chunks
+from encoding_flow.claims import WorkBucketClaims
 from encoding_flow.clearing import is_cleared
 from encoding_flow.exits import failing_task
-from encoding_flow.jobs import JobDesk, Request, Standing
+from encoding_flow.jobs import JobDesk, Prepared, Request, Standing
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.settings import load_bucket_settings, load_flow_settings
 
@@ -26,7 +28,7 @@ def prepare(context: Context, profiles: ProfileFolder) -> str:
     """Freeze the job that the run's parameters ask for, and return its address.
 
     Raises:
-        AirflowSkipException: its output stands already.
+        AirflowSkipException: its output stands already, or another run is at it.
         AirflowFailException: the parameters, the source or a bucket are at fault.
         AirflowException: a bucket did not answer.
     """
@@ -40,10 +42,19 @@ def prepare(context: Context, profiles: ProfileFolder) -> str:
     with failing_task():
         desk = JobDesk(load_bucket_settings(), profiles, load_flow_settings().encoder_image)
         outcome = desk.prepare(request)
+        holder = None
+        if isinstance(outcome, Prepared):
+            claims = WorkBucketClaims(Bucket(outcome.job.work_bucket))
+            holder = claims.take(outcome.job.id, context["dag_run"].run_id, AirflowRunBook())
     if isinstance(outcome, Standing):
         raise AirflowSkipException(
             f"{outcome.output.url} stands already, made from the same content ({outcome.published.source}) with the "
             f"same settings by job {outcome.published.job_id}; set reprocess, or clear this task, to make it anew"
+        )
+    if holder is not None:
+        raise AirflowSkipException(
+            f"Run {holder} is encoding {outcome.job.source.address.url} with the same settings (job {outcome.job.id}); "
+            "watch that one, or clear this task when it is over"
         )
     logger.info(
         "Job %s: %s (%s) -> %s, profile %s",

@@ -6,52 +6,45 @@ Holds no worker slot. A change of this file is taken up when the triggerer is st
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from encoding_contract.errors import MapreelError
 from encoding_contract.report import Published, parse_publication
+from encoding_flow.airflow_runs import AirflowRunBook
 from encoding_flow.bucket import Bucket
-from encoding_flow.names import DagId
+from encoding_flow.claims import WorkBucketClaims
 from encoding_flow.scanning import ScanRules, Survey, survey_input
 from encoding_flow.settings import Place
 from encoding_flow.starting import Choice, choose_starts
-
-logger = logging.getLogger(__name__)
-
-
-class AirflowRunBook:
-    """Asks Airflow about the encoding runs; works in a task and in the triggerer alike."""
-
-    def count(self, run_ids: Sequence[str], states: Sequence[str] | None) -> int:
-        """Return how many of these runs stand (in one of these states)."""
-        return int(
-            RuntimeTaskInstance.get_dr_count(
-                dag_id=DagId.ENCODE, run_ids=list(run_ids), states=None if states is None else [*map(str, states)]
-            )
-        )
 
 
 class NewVideosTrigger(BaseTrigger):
     """Looks once for videos that a run shall be started for, and fires."""
 
-    def __init__(self, rules: dict[str, Any], input_place: dict[str, Any], output_place: dict[str, Any]) -> None:
+    def __init__(
+        self, rules: dict[str, Any], input_place: dict[str, Any], output_place: dict[str, Any], work_bucket: str
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.rules = rules
         self.input_place = input_place
         self.output_place = output_place
+        self.work_bucket = work_bucket
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer needs to make this trigger again."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
-            {"rules": self.rules, "input_place": self.input_place, "output_place": self.output_place},
+            {
+                "rules": self.rules,
+                "input_place": self.input_place,
+                "output_place": self.output_place,
+                "work_bucket": self.work_bucket,
+            },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -62,7 +55,9 @@ class NewVideosTrigger(BaseTrigger):
                 survey_buckets, rules, Place.model_validate(self.input_place), Place.model_validate(self.output_place)
             )
             # Airflow's channel is for one thread at a time, which is what sync_to_async sees to.
-            choice: Choice = await sync_to_async(choose_starts)(survey.candidates, AirflowRunBook(), rules.limit)
+            choice: Choice = await sync_to_async(choose_starts)(
+                survey.candidates, AirflowRunBook(), WorkBucketClaims(Bucket(self.work_bucket)), rules.limit
+            )
         except MapreelError as error:
             yield _event({"error": f"{type(error).__name__}: {error}", "is_retried": error.exit_code.is_retried})
             return
