@@ -18,7 +18,10 @@ PYTEST_ARGS ?=
 
 UNMARKED := not cluster and not compose and not browser and not corpus and not faults and not bench_quick
 
-.PHONY: help setup demo up down status test test-cluster test-compose test-browser test-faults corpus bench bench-quick images lint format lock docs clean
+.PHONY: help setup demo up down status test test-cluster corpus lint format lock clean
+
+# Paths travel by the environment, so that blanks, quotes and dollars in them stay what they are.
+export VIDEO MEDIA OUT
 
 help: ## Show this list
 	@echo "Mapreel: a bucket of videos becomes a bucket of encoded videos."
@@ -44,3 +47,43 @@ $(STAMP): requirements.txt pyproject.toml
 	  cp requirements.txt $(VENV)/.mapreel-lock; }
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
+
+demo: setup ## Encode a film from end to end, and show it [VIDEO=path] [PROFILE=name] [KEEP=0]
+	@MAPREEL_RUNTIME=$(RUNTIME) $(BIN)/python -m local_stack demo \
+	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(filter 0,$(KEEP)),--no-keep) $(if $(VIDEO),-- "$$VIDEO")
+
+up: setup ## Start the stack, and leave it running
+	@MAPREEL_RUNTIME=$(RUNTIME) $(BIN)/python -m local_stack up
+
+down: setup ## Stop the stack; objects, runs and logs stay
+	@$(BIN)/python -m local_stack down
+
+status: setup ## Say what runs, and where
+	@$(BIN)/python -m local_stack status
+
+test: setup ## Run every test that needs no cluster
+	@$(BIN)/python -m pytest -m '$(UNMARKED)' $(PYTEST_ARGS)
+
+test-cluster: setup ## Run the tests that need a Kubernetes cluster (KUBECONFIG)
+	@$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS)
+
+corpus: setup ## Encode a folder of real videos and judge each output [MEDIA=folder] [OUT=folder]
+	@test -n "$(MEDIA)" || { echo "make corpus: name a folder of videos: make corpus MEDIA=path/to/videos" >&2; exit 1; }
+	@$(BIN)/python -m tests.corpus --media "$$MEDIA" $(if $(OUT),--out "$$OUT")
+
+lint: setup ## Check style, types and the walls between the rooms
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: setup ## Put the code into the agreed form
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+lock: ## Make the locks anew from requirements.in (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.txt images/encoder/requirements.in -o images/encoder/requirements.txt
+
+clean: down ## Stop the stack and remove all that it keeps
+	rm -rf .mapreel

@@ -1,16 +1,26 @@
 """Copied into Airflow's config folder by local_stack: loads in the parent what every task would load again.
 
-LocalExecutor forks a process for each task; what its parent has imported, a task need not import. Without this a
-task costs seconds of CPU time before it begins (the Kubernetes client alone: four).
+LocalExecutor forks a process for each task, and what its parent has imported, a task need not import. The Kubernetes
+provider alone costs four seconds of CPU time. Only libraries are loaded here: code of ours is read anew by each task.
 """
 
 import importlib
+import os
 import sys
 
 __all__: list[str] = []
 
-_MODULES = ("google.cloud.storage", "airflow.providers.cncf.kubernetes.operators.pod")
+_MODULES = [
+    "google.cloud.storage",
+    "pydantic_settings",
+    "yaml",
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.providers.standard.operators.trigger_dagrun",
+]
+if os.environ.get("MAPREEL_RUNTIME") == "kubernetes":
+    _MODULES.append("airflow.providers.cncf.kubernetes.operators.pod")
 
+# Not in the API server and in commands of a moment, which never run a task.
 if {"scheduler", "triggerer", "dag-processor"} & set(sys.argv):
     for _module in _MODULES:
         importlib.import_module(_module)

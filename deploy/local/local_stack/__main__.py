@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import logging
+import signal
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from local_stack.errors import StackError
+from local_stack.airflow_client import AirflowClient
+from local_stack.buckets import open_storage
+from local_stack.clip import CLIP_CHUNK_S, make_clip
+from local_stack.closing import show_result
+from local_stack.demo import Demo, DemoRequest, DemoResult
+from local_stack.errors import DemoFailed, StackError
 from local_stack.keys import ADMIN
+from local_stack.screen import Screen
 from local_stack.settings import StackSettings
 from local_stack.stack import RunningStack, Stack
 
@@ -49,6 +58,49 @@ def status() -> None:
         table.add_row(state.name, state.statename.lower(), str(state.pid), f"{state.uptime_s} s", state.logfile)
     console.print(table)
     show_addresses(running, stack)
+
+
+@app.command()
+def demo(
+    video: Annotated[Path | None, typer.Argument(help="A film; left out: a clip is made")] = None,
+    profile: Annotated[str | None, typer.Option(help="A profile's name; left out: the default one")] = None,
+    chunk_s: Annotated[float | None, typer.Option(help="Length of a chunk; the clip's: 10 s")] = None,
+    keep: Annotated[bool, typer.Option(help="Let everything run on until Ctrl-C")] = True,
+) -> None:
+    """Take one film from end to end, before one's eyes."""
+    stack = Stack(StackSettings())
+    if video is not None and not video.is_file():
+        raise DemoFailed(f"{video}: there is no such file; name a film: make demo VIDEO=path/to/film.mkv")
+    running: RunningStack | None = None
+    # A plain kill ends the demo as Ctrl-C does, or the stack would be left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Screen(console) as screen:
+            running = stack.up(screen.say)
+            result = encode_film(stack, running, screen, video, profile, chunk_s)
+        show_result(console, result)
+        show_addresses(running, stack)
+        if keep and not running.was_running:
+            console.print("Everything runs on until Ctrl-C.")
+            while True:
+                signal.pause()
+    except KeyboardInterrupt:
+        console.print("Stopping. What is done is kept: the next start goes on from there.")
+    finally:
+        if running is None or not running.was_running:
+            stack.down(lambda _: None)
+
+
+def encode_film(
+    stack: Stack, running: RunningStack, screen: Screen, video: Path | None, profile: str | None, chunk_s: float | None
+) -> DemoResult:
+    """Encode a film of the user's, or the clip."""
+    if video is None:
+        screen.say("making a clip of one minute")
+        video, chunk_s = make_clip(stack.home.demo), chunk_s or CLIP_CHUNK_S
+    client = AirflowClient(running.ports.airflow_url, running.keys.admin_password)
+    films = Demo(client, open_storage(running.ports.storage_url), screen, stack.home.demo)
+    return films.encode(DemoRequest(video=video.resolve(), profile=profile, chunk_s=chunk_s))
 
 
 def show_addresses(running: RunningStack, stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -35,7 +36,8 @@ class TaskInstance(BaseModel):
     rendered_map_index: str | None = None
     state: str | None
     try_number: int
-    duration: float | None = None
+    start_date: datetime | None = None
+    end_date: datetime | None = None
 
 
 class DagRun(BaseModel):
@@ -77,12 +79,14 @@ class AirflowClient:
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def ensure_pool(self, name: str, slots: int, description: str) -> None:
-        """Make a pool, or set its slots; deferred tasks count, or all chunks would run at once in the cluster."""
-        pool = {"slots": slots, "description": description, "include_deferred": True}
-        if self._http.get(f"/api/v2/pools/{quote(name)}").status_code == httpx.codes.NOT_FOUND:
-            self._json("POST", "/api/v2/pools", json={"name": name, **pool})
-        else:
-            self._json("PATCH", f"/api/v2/pools/{quote(name)}", json={"pool": name, **pool})
+        """Make a pool where it is missing; the slots of one that stands may have been set by hand, and stay.
+
+        Deferred tasks count, or in a cluster all chunks of all films would be encoded at once.
+        """
+        if self._http.get(f"/api/v2/pools/{quote(name)}").status_code != httpx.codes.NOT_FOUND:
+            return
+        pool = {"name": name, "slots": slots, "description": description, "include_deferred": True}
+        self._json("POST", "/api/v2/pools", json=pool)
 
     def dag_ids(self) -> set[str]:
         """Return the DAGs that Airflow has parsed."""
@@ -124,11 +128,17 @@ class AirflowClient:
             if not found["task_instances"] or len(rows) >= found["total_entries"]:
                 return rows
 
-    def log_lines(self, dag_id: str, run_id: str, task: TaskInstance) -> list[str]:
-        """Return the log of a task instance's last try, a line for each event."""
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        """Return what a task handed on, or ``None`` where it handed on nothing yet."""
+        path = f"{self._run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/xcomEntries/{quote(key)}"
+        answer = self._http.get(path)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else answer.json()["value"]
+
+    def log_events(self, dag_id: str, run_id: str, task: TaskInstance) -> list[dict[str, Any]]:
+        """Return the log of a task instance's last try, event by event."""
         path = f"{self._run_path(dag_id, run_id)}/taskInstances/{quote(task.task_id)}/logs/{task.try_number}"
         found = self._json("GET", path, params={"map_index": task.map_index, "full_content": True})
-        return [_line(event) for event in found["content"]]
+        return [event if isinstance(event, dict) else {"event": str(event)} for event in found["content"]]
 
     def _run_path(self, dag_id: str, run_id: str) -> str:
         return f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}"
@@ -138,7 +148,3 @@ class AirflowClient:
         if answer.is_error:
             raise ApiRefused(f"Airflow answered {method} {path} with {answer.status_code}: {answer.text[:300]}")
         return answer.json()
-
-
-def _line(event: Any) -> str:
-    return str(event.get("event", "")) if isinstance(event, dict) else str(event)

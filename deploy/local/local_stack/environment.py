@@ -26,14 +26,14 @@ def stack_environment(
 ) -> dict[str, str]:
     """Return the whole environment of the stack's programs.
 
-    The caller's own ``MAPREEL_*`` variables win over the defaults here. Airflow configuration of the caller's
-    (``AIRFLOW__*``) is left out, or somebody's other Airflow would leak into this one.
+    The caller's other ``MAPREEL_*`` variables reach the programs; the buckets are the emulator's own. Airflow
+    configuration of the caller's (``AIRFLOW__*``) is left out, or somebody's other Airflow would leak into this one.
     """
     kept = {name: value for name, value in inherited.items() if not name.startswith("AIRFLOW__")}
     programs = str(Path(sys.executable).parent)
     return {
-        **_mapreel(settings),
         **kept,
+        **_mapreel(settings),
         **_airflow(home, keys, ports, settings),
         STACK_MARK: keys.stack_id,
         "MAPREEL_HOME": str(home.root),
@@ -63,9 +63,9 @@ def _airflow(home: Home, keys: Keys, ports: Ports, settings: StackSettings) -> d
             "LOAD_EXAMPLES": False,
             "DAGS_ARE_PAUSED_AT_CREATION": False,
             "EXECUTOR": "LocalExecutor",
-            "PARALLELISM": settings.parallelism,
+            "PARALLELISM": settings.concurrent_tasks,
             # A film has as many tasks as it has chunks; the pool is what limits them.
-            "MAX_ACTIVE_TASKS_PER_DAG": settings.parallelism,
+            "MAX_ACTIVE_TASKS_PER_DAG": settings.concurrent_tasks,
             "FERNET_KEY": keys.fernet_key,
             "SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
             "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": home.passwords,

@@ -28,7 +28,7 @@ class StackSettings(BaseSettings):
     port_storage: int | None = Field(default=None, ge=1, le=65535)
     port_supervisor: int | None = Field(default=None, ge=1, le=65535)
     runtime: Literal["local", "kubernetes"] = "local"
-    parallelism: int = Field(default=SQLITE_PARALLELISM, ge=1, le=SQLITE_PARALLELISM)
+    concurrent_tasks: int = Field(default=SQLITE_PARALLELISM, ge=1, le=SQLITE_PARALLELISM)
     """Tasks that run at the same time, over all DAGs."""
     slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
     """Chunks that are encoded at the same time; by default one for each CPU."""
