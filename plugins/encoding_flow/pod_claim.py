@@ -38,7 +38,7 @@ def _is_api_busy(error: BaseException) -> bool:
 
 _patiently = tenacity.retry(
     stop=tenacity.stop_after_attempt(6),
-    wait=tenacity.wait_exponential_jitter(initial=0.5, max=15),
+    wait=tenacity.wait_exponential_jitter(multiplier=0.5, max=15),
     retry=tenacity.retry_if_exception(_is_api_busy),
     before_sleep=tenacity.before_sleep_log(logger, logging.WARNING),
     reraise=True,
