@@ -45,18 +45,19 @@ class JobObjects:
         self.job = f"{self.prefix}job.json"
         self.plan = f"{self.prefix}plan.json"
         self.audio_manifest = f"{self.prefix}audio.json"
+        self.claim = f"{self.prefix}claim.json"
 
-    def chunk_source(self, index: int) -> str:
-        """The piece of the source from which a chunk is decoded."""
-        return f"{self.prefix}chunks/{index:06d}/source.nut"
+    def piece(self, number: str) -> str:
+        """A piece of the source, by its number in the plan (stream and position), from which a chunk is decoded."""
+        return f"{self.prefix}pieces/{number}.mkv"
 
     def chunk_video(self, index: int) -> str:
         """A chunk's encoded frames."""
         return f"{self.prefix}chunks/{index:06d}/video.mkv"
 
     def chunk_frames(self, index: int) -> str:
-        """The list of the frames that went into a chunk's encoder: PTS and checksum of each."""
-        return f"{self.prefix}chunks/{index:06d}/frames.framecrc"
+        """The list of the frames that a chunk's decoder gave: PTS and checksum of each."""
+        return f"{self.prefix}chunks/{index:06d}/frames.txt"
 
     def chunk_manifest(self, index: int) -> str:
         """What vouches for the two above."""

@@ -57,13 +57,12 @@ class CutMethod(StrEnum):
 
 
 class Colour(Document):
-    """The colour description, in ffmpeg's names; ``None`` where the source states none."""
+    """The colour description in code points of ITU-T H.273; ``None`` where the source states none."""
 
-    primaries: str | None = None
-    transfer: str | None = None
-    matrix: str | None = None
-    range: str | None = None
-    chroma_location: str | None = None
+    primaries: int | None = None
+    transfer: int | None = None
+    matrix: int | None = None
+    is_full_range: bool | None = None
 
 
 class MasteringDisplay(Document):
@@ -104,6 +103,7 @@ class VideoTrack(Document):
     colour: Colour = Colour()
     mastering_display: MasteringDisplay | None = None
     light_level: LightLevel | None = None
+    has_dolby_vision: bool = False
     frames: int = Field(ge=1)
     first_pts: int
     end_pts: int
@@ -128,12 +128,17 @@ class Chunk(Document):
     frames: int = Field(ge=1)
     start_pts: int
     end_pts: int
-    """PTS of the first frame of the next chunk; for a track's last chunk, the track's end. Under
-    ``CutMethod.FRAME``, where PTS may be missing, both bounds are frame numbers instead."""
-    pts_digest: str | None = None
+    """PTS of the first frame of the next chunk; for a track's last chunk, the track's end. Where a track is cut by
+    frame number its PTS are mended first, so that they increase: see ``mend_timestamps``."""
+    pts_digest: str
     """``digest_pts`` of the frames' PTS in presentation order."""
-    source_bytes: int = Field(default=0, ge=0)
-    """Size of the chunk's piece of the source; 0 where the chunk is decoded from the source itself."""
+    piece: str | None = Field(default=None, pattern=r"^[0-9]{3}-[0-9]{6}$")
+    """Which piece of the source the chunk is decoded from; none where it is decoded from the source itself."""
+    piece_bytes: int = Field(default=0, ge=0)
+    weight_bytes: int = Field(default=0, ge=0)
+    """What the source's own encoder spent on these frames: a first look at their complexity."""
+    piece_offset: int = 0
+    """A timestamp of the piece plus this is the source's PTS."""
 
     @property
     def end_frame(self) -> int:
@@ -189,6 +194,23 @@ class Plan(VersionedDocument):
 def digest_pts(timestamps: Iterable[int]) -> str:
     """Return the SHA-256, in hex, of timestamps as little-endian 64-bit integers."""
     return hashlib.sha256(array("q", timestamps).tobytes()).hexdigest()
+
+
+def mend_timestamps(timestamps: Iterable[int | None], step: int) -> list[int]:
+    """Return strictly increasing timestamps: a missing one follows the one before it by ``step``, a late one by 1.
+
+    What no container can hold (two frames at one time, a frame before the one that is shown before it) is moved by
+    as little as possible; all others stay.
+    """
+    mended: list[int] = []
+    for timestamp in timestamps:
+        if not mended:
+            mended.append(0 if timestamp is None else timestamp)
+        elif timestamp is None:
+            mended.append(mended[-1] + step)
+        else:
+            mended.append(max(timestamp, mended[-1] + 1))
+    return mended
 
 
 def choose_borders(candidates: list[int], total: int, wanted: int) -> list[int]:

@@ -1,0 +1,1 @@
+"""What runs in a pod: probing, splitting, encoding, merging, proving. Knows nothing of Airflow."""

@@ -1,0 +1,100 @@
+"""The command ``mapreel``: a pod's verbs, each usable by hand.
+
+Ends with the exit code that tells Airflow whether to try again; the last line of stderr says why.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from encoding_contract.command import Verb
+from encoding_contract.errors import ExitCode, MapreelError
+from encoding_worker import settings
+from encoding_worker.audio import encode_audio
+from encoding_worker.encode import encode
+from encoding_worker.interruption import interruption
+from encoding_worker.merge import merge
+from encoding_worker.scratch import scratch_folder
+from encoding_worker.split import split
+from encoding_worker.store import Store
+from encoding_worker.task import Task, load_job, program_version
+from encoding_contract.objects import JobObjects
+
+logger = logging.getLogger("mapreel")
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+JobOption = Annotated[str, typer.Option("--job", help="The job document: gs://WORK/jobs/ID/job.json")]
+ChunkOption = Annotated[int, typer.Option("--chunk", min=0, help="The chunk's index in the plan")]
+
+
+@app.command(Verb.SPLIT.value)
+def split_command(job: JobOption) -> None:
+    """Cut the source into chunks that decode alone, and write the plan."""
+    _run(Verb.SPLIT, job, None, lambda task: split(task))
+
+
+@app.command(Verb.ENCODE.value)
+def encode_command(job: JobOption, chunk: ChunkOption) -> None:
+    """Encode one chunk."""
+    _run(Verb.ENCODE, job, chunk, lambda task: encode(task, chunk))
+
+
+@app.command(Verb.ENCODE_AUDIO.value)
+def encode_audio_command(job: JobOption) -> None:
+    """Encode all audio tracks, each as a whole."""
+    _run(Verb.ENCODE_AUDIO, job, None, lambda task: encode_audio(task))
+
+
+@app.command(Verb.MERGE.value)
+def merge_command(job: JobOption) -> None:
+    """Join the chunks, prove the film whole, and publish it."""
+    _run(Verb.MERGE, job, None, lambda task: merge(task))
+
+
+@app.command("version")
+def version_command() -> None:
+    """Say which versions this is."""
+    typer.echo(program_version())
+
+
+def _run(verb: Verb, job_url: str, chunk: int | None, act: Callable[[Task], object]) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    interruption.install()
+    started = time.monotonic()
+    try:
+        logger.info("%s %s%s", verb.value, job_url, "" if chunk is None else f" chunk {chunk}")
+        store = Store()
+        job = load_job(store, job_url)
+        with scratch_folder() as scratch:
+            act(Task(store, job, JobObjects(job.id), scratch))
+        interruption.check()
+    except MapreelError as error:
+        _fail(error.exit_code, str(error))
+    except Exception as error:
+        logger.exception("%s failed in a way that nobody foresaw", verb.value)
+        _fail(ExitCode.TRANSIENT, f"{verb.value} of {job_url}: {type(error).__name__}: {error}")
+    logger.info("%s done in %.1f s", verb.value, time.monotonic() - started)
+
+
+def _fail(code: ExitCode, message: str) -> None:
+    line = " ".join(message.split())
+    print(f"mapreel: {line}", file=sys.stderr, flush=True)
+    log = settings.termination_log()
+    if log.exists():
+        try:
+            log.write_text(line[:4000])  # Kubernetes keeps 4,096 bytes
+        except OSError as error:
+            logger.warning("%s cannot be written: %s", log, error)
+    raise typer.Exit(code.value)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,56 @@
+"""Where the source does not decode cleanly, named by time.
+
+A clean chunk costs nothing: only where ffmpeg's decoder complained is the chunk decoded once more, by PyAV, which says
+of each frame whether it is damaged. Complaints about pre-roll, whose references lie before it, are none.
+"""
+
+from __future__ import annotations
+
+import re
+
+import av
+
+from encoding_contract.plan import Chunk, CutMethod, VideoTrack
+from encoding_worker.demuxing import open_media
+
+_MOST_NAMED = 20
+_COMPLAINT = re.compile(
+    r"\[(?:error|warning|fatal)\].*(?:error|corrupt|invalid|conceal|missing|damaged|illegal|mismatch|no frame)", re.I
+)
+
+
+def find_damage(
+    url: str,
+    stream: str,
+    track: VideoTrack,
+    chunk: Chunk,
+    offset: int,
+    messages: list[str],
+    what: str,
+) -> list[str]:
+    """Return the chunk's damaged spots, in order; none where the decoder had nothing to complain of."""
+    if not any(_COMPLAINT.search(message) for message in messages):
+        return []
+    spots: list[str] = []
+    number = 0
+    with open_media(url, what) as container:
+        source = container.streams[int(stream)]
+        for packet in container.demux(source):
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                continue
+            for frame in frames:
+                ticks = None if frame.pts is None else int(frame.pts) + offset
+                is_mine = (
+                    chunk.first_frame <= number < chunk.end_frame
+                    if track.cut is CutMethod.FRAME
+                    else ticks is not None and chunk.start_pts <= ticks < chunk.end_pts
+                )
+                number += 1
+                if is_mine and frame.is_corrupt:
+                    at = "" if ticks is None else f" at {float(track.seconds(ticks - track.first_pts)):.3f} s"
+                    spots.append(f"a damaged frame{at}")
+                    if len(spots) >= _MOST_NAMED:
+                        return spots
+    return spots

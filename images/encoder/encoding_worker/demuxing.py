@@ -1,0 +1,53 @@
+"""Opens media for reading packets, with what hostile media may ask for switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import av
+from av.container import InputContainer
+
+from encoding_contract.errors import UnreadableSource
+
+# Containers that hold media. Left out on purpose: playlists and scripts (hls, dash, concat, ffmetadata, image2 ...),
+# which make ffmpeg open other files and addresses, and text that is drawn as video (tty).
+ALLOWED_FORMATS = (
+    "3dostr,4xm,aac,ac3,aiff,amr,apng,asf,asf_o,au,av1,avi,avs,bink,caf,cavsvideo,dirac,dnxhd,dts,dv,eac3,ea,film_cpk,"
+    "flac,flic,flv,gif,gxf,h261,h263,h264,hevc,idcin,iff,ingenient,ipmovie,ivf,ivr,kux,live_flv,lmlm4,lvf,m4v,"
+    "matroska,webm,mjpeg,mlv,mm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,mpegtsraw,mpegvideo,mtv,mv,mvi,mxf,nsv,nut,nuv,"
+    "obu,ogg,r3d,rawvideo,rm,roq,rpl,sdx,sga,smjpeg,smk,smush,swf,thp,tmv,truehd,ty,vc1,vc1test,vivo,vmd,vqf,vvc,"
+    "wav,wc3movie,webm_dash_manifest,wsvqa,wtv,xmv,yuv4mpegpipe"
+)
+SOURCE_PROTOCOLS = "http,tcp"
+FILE_PROTOCOLS = "file,pipe"
+
+_OPEN_TIMEOUT_S = 300.0
+
+
+def input_options(url: str) -> dict[str, str]:
+    """Return the demuxer's options that keep media from opening anything but itself."""
+    protocols = SOURCE_PROTOCOLS if url.startswith("http://127.0.0.1:") else FILE_PROTOCOLS
+    return {"format_whitelist": ALLOWED_FORMATS, "protocol_whitelist": protocols}
+
+
+@contextmanager
+def open_media(url: str, name: str) -> Iterator[InputContainer]:
+    """Open a file or the source's door.
+
+    Args:
+        url: ``file:PATH`` or the door's address.
+        name: what to call it in messages.
+
+    Raises:
+        UnreadableSource: no demuxer takes it.
+    """
+    try:
+        container = av.open(url, options=input_options(url), timeout=_OPEN_TIMEOUT_S, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableSource(f"{name}: is no video that ffmpeg can read ({reason}); remove it, or upload it again") from error
+    try:
+        yield container
+    finally:
+        container.close()

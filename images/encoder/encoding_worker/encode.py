@@ -1,0 +1,288 @@
+"""The verb ``encode``: one chunk's frames go through one encoder, and are counted on both sides of it.
+
+One decode feeds two outputs: the encoder, and the list of the frames that went in (PTS and checksum). The encoder
+sees frames numbered from 0; their real times are given back by ``merge``, from that list.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import ffmpeg
+
+from encoding_contract.errors import BadInput, DamagedSource, ProofFailed, ResultMissing
+from encoding_contract.manifest import ChunkManifest, StoredObject, Timing
+from encoding_contract.model import Document
+from encoding_contract.plan import Chunk, CutMethod, Plan, VideoTrack, digest_pts, mend_timestamps
+from encoding_contract.profile import DamagePolicy, VideoCodec, VideoSettings
+from encoding_worker import settings as environment
+from encoding_worker.budget import chunk_kbps
+from encoding_worker.damage import find_damage
+from encoding_worker.demuxing import input_options, open_media
+from encoding_worker.encoder import check_encoder, encoder_options
+from encoding_worker.ffmpeg import run_ffmpeg
+from encoding_worker.framelist import Frame, format_frames, parse_framecrc
+from encoding_worker.gateway import open_source
+from encoding_worker.picture import picture_filters, picture_size
+from encoding_worker.pixels import choose_pixel_format
+from encoding_worker.task import Task, program_version
+
+logger = logging.getLogger(__name__)
+
+
+class ChunkInputs(Document):
+    """All that decides an encoded chunk's bytes; its digest tells whether a result still holds."""
+
+    source_crc32c: str
+    source_bytes: int
+    track: VideoTrack
+    start_pts: int
+    end_pts: int
+    pts_digest: str
+    video: VideoSettings
+    kbps: int | None
+    encoder: str
+
+
+def describe_inputs(task: Task, plan: Plan, chunk: Chunk) -> ChunkInputs:
+    """Return what decides a chunk's bytes."""
+    return ChunkInputs(
+        source_crc32c=task.job.source.content.crc32c,
+        source_bytes=task.job.source.content.size_bytes,
+        track=plan.tracks[chunk.track],
+        start_pts=chunk.start_pts,
+        end_pts=chunk.end_pts,
+        pts_digest=chunk.pts_digest,
+        video=task.job.profile.video,
+        kbps=chunk_kbps(task.job.profile.video, plan, chunk),
+        encoder=program_version(),
+    )
+
+
+def encode(task: Task, index: int) -> ChunkManifest:
+    """Encode one chunk; leave a result that stands.
+
+    Raises:
+        BadInput: the plan has no such chunk, or the profile cannot be done here.
+        DamagedSource: frames are missing and the profile does not tolerate it.
+        EncoderFault: ffmpeg failed or stalled.
+        ProofFailed: the encoder gave another number of frames than it got.
+    """
+    plan = task.load_plan()
+    if index >= len(plan.chunks):
+        raise BadInput(f"job {task.job.id}: the plan has chunks 0 to {len(plan.chunks) - 1}, no chunk {index}")
+    return ensure_chunk(task, plan, plan.chunks[index])
+
+
+def ensure_chunk(task: Task, plan: Plan, chunk: Chunk) -> ChunkManifest:
+    """Return the manifest of a chunk, made now unless one stands."""
+    inputs = describe_inputs(task, plan, chunk).digest()
+    manifest = task.find_chunk(chunk.index)
+    if manifest is not None and manifest.inputs == inputs and _stands(task, manifest):
+        logger.info("job %s chunk %d: its result stands", task.job.id, chunk.index)
+        return manifest
+    manifest = _Encoding(task, plan, chunk, inputs).make()
+    task.store.write(task.address(task.objects.chunk_manifest(chunk.index)), manifest.to_json())
+    return manifest
+
+
+def _stands(task: Task, manifest: ChunkManifest) -> bool:
+    for stored in (manifest.video, manifest.frame_list):
+        found = task.store.stat(task.address(stored.name))
+        if found is None or found[0] != stored.content:
+            logger.warning("job %s chunk %d: %s is missing or changed; made anew", task.job.id, manifest.chunk, stored.name)
+            return False
+    return True
+
+
+@dataclass
+class _Input:
+    """What a chunk is decoded from."""
+
+    url: str
+    stream: str
+    offset: int
+    unit: Fraction | None
+    is_piece: bool
+
+
+class _Encoding:
+    """One chunk on its way."""
+
+    def __init__(self, task: Task, plan: Plan, chunk: Chunk, inputs: str) -> None:
+        self.task = task
+        self.plan = plan
+        self.chunk = chunk
+        self.inputs = inputs
+        self.track = plan.tracks[chunk.track]
+        self.time_base = Fraction(self.track.time_base)
+        self.what = f"job {task.job.id} chunk {chunk.index} (frames {chunk.first_frame} to {chunk.end_frame - 1})"
+        self.video = task.scratch / f"chunk-{chunk.index:06d}.mkv"
+        self.listing = task.scratch / f"chunk-{chunk.index:06d}.framecrc"
+
+    def make(self) -> ChunkManifest:
+        check_encoder(self.task.job.profile.video)
+        piece = self._fetch_piece()
+        if piece is not None:
+            return self._encode(_Input(f"file:{piece}", "0", self.chunk.piece_offset, self.time_base, is_piece=True))
+        with open_source(self.task.store, self.task.job.source) as door:
+            try:
+                manifest = self._encode(_Input(door.url, str(self.track.stream), 0, None, is_piece=False))
+            except Exception:
+                door.check()
+                raise
+        return manifest
+
+    def _fetch_piece(self) -> Path | None:
+        if self.chunk.piece is None:
+            return None
+        path = self.task.scratch / f"piece-{self.chunk.index:06d}.mkv"
+        address = self.task.address(self.task.objects.piece(self.chunk.piece))
+        try:
+            self.task.store.download(address, path)
+        except ResultMissing as error:
+            # Deleted work objects cost work, never correctness: the source itself has the same frames.
+            logger.warning("%s: %s; decoding from the source itself, which takes longer", self.what, error)
+            return None
+        return path
+
+    def _encode(self, source: _Input) -> ChunkManifest:
+        profile = self.task.job.profile
+        timings: list[Timing] = []
+        commands: list[str] = []
+        kbps = chunk_kbps(profile.video, self.plan, self.chunk)
+        passes = (1, 2) if kbps is not None and profile.video.codec in _TWO_PASS else (0,)
+        messages: list[str] = []
+        for number in passes:
+            run = run_ffmpeg(
+                self._arguments(source, number, kbps), self.what, frames=self.chunk.frames, cwd=self.task.scratch
+            )
+            timings.append(run.timing)
+            commands.append(run.command)
+            messages = run.messages
+        logger.info("%s: %s", self.what, commands[-1])
+        frames = parse_framecrc(self.listing.read_text(), self.time_base, source.offset, source.unit)
+        mine, damage = self._check_frames(frames, source, messages)
+        self._count_packets(len(mine))
+        listed = self.task.store.write(
+            self.task.address(self.task.objects.chunk_frames(self.chunk.index)), format_frames(frames), "text/plain"
+        )
+        video_name = self.task.objects.chunk_video(self.chunk.index)
+        video = self.task.store.upload(self.video, self.task.address(video_name), content_type="video/x-matroska")
+        self.video.unlink()
+        timing = Timing(
+            wall_s=round(sum(timing.wall_s for timing in timings), 3),
+            cpu_s=round(sum(timing.cpu_s for timing in timings), 3),
+        )
+        logger.info("%s: %d frames, %.1f s, %d bytes", self.what, len(mine), timing.wall_s, video.size_bytes)
+        return ChunkManifest(
+            job_id=self.task.job.id,
+            chunk=self.chunk.index,
+            inputs=self.inputs,
+            video=StoredObject(name=video_name, content=video),
+            frame_list=StoredObject(name=self.task.objects.chunk_frames(self.chunk.index), content=listed),
+            frames=len(mine),
+            pts_digest=digest_pts(frame.pts for frame in mine if frame.pts is not None),
+            encoder=program_version(),
+            commands=tuple(commands),
+            timing=timing,
+            damage=tuple(damage),
+        )
+
+    def _arguments(self, source: _Input, number: int, kbps: int | None) -> list[str]:
+        settings = self.task.job.profile.video
+        threads = environment.threads()
+        reading: dict[str, str | int | None] = {**input_options(source.url), "copyts": None, "noautorotate": None}
+        reading["threads"] = threads
+        if self.track.has_alpha and settings.codec is VideoCodec.VP9 and "yuva" not in self.track.pixel_format:
+            reading["c:v"] = "libvpx-vp9"  # ffmpeg's own VP9 decoder passes over alpha
+        frames = ffmpeg.input(source.url, **reading)[source.stream]
+        bounds = self._bounds(source)
+        if not source.is_piece:
+            frames = frames.filter("trim", **bounds)
+        both = frames.filter_multi_output("split")
+        listing = ffmpeg.output(
+            both[0], str(self.listing), format="framecrc", fps_mode="passthrough", enc_time_base="filter"
+        )
+        picture = both[1].filter("trim", **bounds) if source.is_piece else both[1]
+        for name, options in picture_filters(settings, self.track):
+            picture = picture.filter(name, **options)
+        rate = Fraction(self.track.frame_rate)
+        picture = picture.filter("settb", f"{rate.denominator}/{rate.numerator}").filter("setpts", "N")
+        width, height = picture_size(settings, self.track)
+        options = encoder_options(settings, self.track, choose_pixel_format(settings, self.track, width, height), threads, kbps)
+        if number:
+            options |= {"pass": str(number), "passlogfile": str(self.task.scratch / f"pass-{self.chunk.index}")}
+        output = ffmpeg.output(
+            picture,
+            "-" if number == 1 else str(self.video),
+            format="null" if number == 1 else "matroska",
+            fps_mode="passthrough",
+            enc_time_base=f"{rate.denominator}/{rate.numerator}",
+            **options,
+        )
+        arguments: list[str] = ffmpeg.merge_outputs(listing, output).overwrite_output().get_args()
+        return arguments
+
+    def _bounds(self, source: _Input) -> dict[str, int]:
+        if self.track.cut is CutMethod.FRAME:
+            return {"start_frame": self.chunk.first_frame, "end_frame": self.chunk.end_frame}
+        return {"start_pts": self.chunk.start_pts - source.offset, "end_pts": self.chunk.end_pts - source.offset}
+
+    def _check_frames(self, frames: list[Frame], source: _Input, messages: list[str]) -> tuple[list[Frame], list[str]]:
+        """Return the chunk's own frames, and what is damaged."""
+        chunk = self.chunk
+        if self.track.cut is CutMethod.FRAME:
+            step = max(1, round(1 / Fraction(self.track.frame_rate) / self.time_base))
+            times = mend_timestamps((frame.pts for frame in frames), step)
+            # Where the chunk before ends late, the first times here were mended by the plan: take the plan's start.
+            times = mend_timestamps([chunk.start_pts, *times[1:]], step) if times else times
+            mine = [Frame(pts, frame.checksum) for pts, frame in zip(times, frames, strict=True)]
+            frames[:] = mine
+        else:
+            mine = [f for f in frames if f.pts is not None and chunk.start_pts <= f.pts < chunk.end_pts]
+        damage = find_damage(source.url, source.stream, self.track, chunk, source.offset, messages, self.what)
+        got = digest_pts(frame.pts for frame in mine if frame.pts is not None)
+        if got != chunk.pts_digest:
+            missing = f"{chunk.frames} frames planned, {len(mine)} decoded"
+            first = self._first_gap(mine)
+            damage = [f"chunk {chunk.index}: {missing}{first}", *damage]
+        if damage and self.task.job.profile.damaged is DamagePolicy.REFUSE:
+            raise DamagedSource(
+                f"{self.what} of {self.task.job.source.address.url}: the source is damaged: {damage[0]}; repair it, or "
+                "set damaged: tolerate in the profile to encode what a player would show"
+            )
+        if not mine:
+            raise DamagedSource(f"{self.what} of {self.task.job.source.address.url}: no frame decodes; repair the source")
+        return mine, damage
+
+    def _first_gap(self, mine: list[Frame]) -> str:
+        times = [frame.pts for frame in mine if frame.pts is not None]
+        if not times:
+            return ""
+        step = 1 / Fraction(self.track.frame_rate) / self.time_base
+        at = next((a for a, b in zip(times, times[1:], strict=False) if b - a > step * Fraction(3, 2)), times[-1])
+        return f", a gap after {float(self.track.seconds(at - self.track.first_pts)):.3f} s"
+
+    def _count_packets(self, expected: int) -> None:
+        with open_media(f"file:{self.video}", self.what) as container:
+            stream = container.streams.video[0]
+            times = [packet.pts for packet in container.demux(stream) if packet.size]
+        if len(times) != expected or len(set(times)) != expected:
+            raise ProofFailed(
+                f"{self.what}: {expected} frames went into the encoder, {len(set(times))} came out; it is tried again"
+            )
+
+
+_TWO_PASS = frozenset({VideoCodec.X264, VideoCodec.X265, VideoCodec.VP9})
+
+
+def remake_from_source(task: Task, plan: Plan, chunk: Chunk) -> ChunkManifest:
+    """Encode a chunk anew, decoded from the source's very beginning: for a piece that gave other frames than the source."""
+    inputs = describe_inputs(task, plan, chunk).digest()
+    manifest = _Encoding(task, plan, chunk.model_copy(update={"piece": None}), inputs).make()
+    task.store.write(task.address(task.objects.chunk_manifest(chunk.index)), manifest.to_json())
+    return manifest

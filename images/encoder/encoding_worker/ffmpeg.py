@@ -1,0 +1,240 @@
+"""The ffmpeg program: finds it, refuses one that is too old, runs it, watches that it moves on.
+
+ffmpeg comes from the wheel imageio-ffmpeg, so that a pod and a laptop run the same build.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio_ffmpeg
+import psutil
+
+from encoding_contract.errors import EncoderFault, IncompatibleVersion
+from encoding_contract.manifest import Timing
+from encoding_worker import settings
+from encoding_worker.interruption import interruption
+
+logger = logging.getLogger(__name__)
+
+OLDEST_MAJOR = 7
+"""-enc_time_base demux, and the scheduler that feeds two outputs from one decoder without a deadlock."""
+
+_PROGRESS_EVERY_S = 10
+_VERSION = re.compile(r"ffmpeg version n?(\d+)\.(\S+)")
+
+
+@functools.cache
+def find_ffmpeg() -> str:
+    """Return the path of the ffmpeg program.
+
+    Raises:
+        IncompatibleVersion: there is none, or it is too old.
+    """
+    remedy = "install the locked requirements (imageio-ffmpeg), or unset IMAGEIO_FFMPEG_EXE"
+    try:
+        path = imageio_ffmpeg.get_ffmpeg_exe()
+        banner = subprocess.run([path, "-version"], capture_output=True, text=True, check=True, timeout=60).stdout
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        raise IncompatibleVersion(f"no ffmpeg program that runs ({error}); {remedy}") from error
+    match = _VERSION.match(banner)
+    if match is None or int(match[1]) < OLDEST_MAJOR:
+        found = banner.splitlines()[0][:80] if banner else "nothing"
+        raise IncompatibleVersion(f"{path}: expected ffmpeg {OLDEST_MAJOR} or later, found {found!r}; {remedy}")
+    return path
+
+
+@functools.cache
+def ffmpeg_version() -> str:
+    """Return the version of the ffmpeg program, as it states it."""
+    banner = subprocess.run([find_ffmpeg(), "-version"], capture_output=True, text=True, check=True).stdout
+    return banner.split()[2]
+
+
+class Run:
+    """A finished run of ffmpeg."""
+
+    def __init__(self, command: list[str], stdout: bytes, messages: list[str], timing: Timing) -> None:
+        self.command = quote(command)
+        self.stdout = stdout
+        self.messages = messages
+        self.timing = timing
+
+
+def quote(command: list[str]) -> str:
+    """Return a command as a line that a shell would take, the program by its bare name."""
+    return shlex.join(["ffmpeg", *command[1:]])
+
+
+def run_ffmpeg(
+    arguments: list[str],
+    what: str,
+    *,
+    feed: Callable[[subprocess.Popen[bytes]], None] | None = None,
+    keep_stdout: bool = False,
+    frames: int = 0,
+    cwd: Path | None = None,
+) -> Run:
+    """Run ffmpeg to its end.
+
+    Args:
+        arguments: what follows the program's name; outputs that are no file go to ``pipe:1`` if ``keep_stdout``.
+        what: what is being done, for messages: ``job 1f.. chunk 3``.
+        feed: writes ffmpeg's standard input; runs in a thread of its own.
+        keep_stdout: return what it writes to standard output, and take no progress from there.
+        frames: how many frames are expected, for the progress line.
+        cwd: the folder it runs in.
+
+    Raises:
+        EncoderFault: it failed or stalled; carries the quoted command, the exit code and the last lines of stderr.
+    """
+    # -nostdin: ffmpeg would else take a byte of standard input for a key press and stop.
+    command = [find_ffmpeg(), *([] if feed else ["-nostdin"]), "-hide_banner", "-nostats", "-loglevel", "level+warning"]
+    command += [] if keep_stdout else ["-progress", "pipe:1"]
+    command += arguments
+    logger.debug("%s: %s", what, quote(command))
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+    )
+    watch = _Watch(process, what, frames, reads_progress=not keep_stdout)
+    with interruption.stops(process):
+        stdout = watch.follow(feed)
+    wall_s = time.monotonic() - started
+    interruption.check()
+    timing = Timing(wall_s=round(wall_s, 3), cpu_s=round(watch.cpu_s, 3))
+    if watch.stalled_s is not None:
+        raise EncoderFault(
+            f"{what}: ffmpeg made no frame for {watch.stalled_s:.0f} s and was stopped at frame {watch.frame}; "
+            f"it is tried again; command: {quote(command)}"
+        )
+    if watch.feed_error is not None:
+        raise watch.feed_error
+    if process.returncode != 0:
+        tail = " | ".join(list(watch.tail)[-6:]) or "it said nothing"
+        raise FfmpegFailed(
+            f"{what}: ffmpeg ended with {_ending(process.returncode)}: {tail}; command: {quote(command)}",
+            list(watch.messages),
+        )
+    return Run(command, stdout, list(watch.messages), timing)
+
+
+class FfmpegFailed(EncoderFault):
+    """ffmpeg ended with an error; whoever ran it may know that the source is the reason."""
+
+    def __init__(self, message: str, messages: list[str]) -> None:
+        super().__init__(message)
+        self.messages = messages
+
+
+def _ending(returncode: int) -> str:
+    return f"signal {signal.Signals(-returncode).name}" if returncode < 0 else f"exit code {returncode}"
+
+
+class _Watch:
+    """Reads all that an ffmpeg process says, and ends it when it stops making frames."""
+
+    def __init__(self, process: subprocess.Popen[bytes], what: str, frames: int, *, reads_progress: bool) -> None:
+        self.process = process
+        self.what = what
+        self.frames = frames
+        self.reads_progress = reads_progress
+        self.messages: deque[str] = deque(maxlen=200)
+        self.tail: deque[str] = deque(maxlen=20)
+        self.frame = 0
+        self.cpu_s = 0.0
+        self.stalled_s: float | None = None
+        self.feed_error: Exception | None = None
+        self._moved_at = time.monotonic()
+
+    def follow(self, feed: Callable[[subprocess.Popen[bytes]], None] | None) -> bytes:
+        """Return the kept standard output, after the process has ended."""
+        threads = [threading.Thread(target=self._read_stderr, daemon=True)]
+        if feed is not None:
+            threads.append(threading.Thread(target=self._feed, args=(feed,), daemon=True))
+        chunks: list[bytes] = []
+        reader = self._read_progress if self.reads_progress else lambda: self._read_output(chunks)
+        threads.append(threading.Thread(target=reader, daemon=True))
+        for thread in threads:
+            thread.start()
+        measured = psutil.Process(self.process.pid)
+        while True:
+            try:
+                times = measured.cpu_times()
+                self.cpu_s = times.user + times.system
+            except psutil.Error:
+                pass
+            try:
+                self.process.wait(timeout=0.2)
+                break
+            except subprocess.TimeoutExpired:
+                self._end_when_stalled()
+        for thread in threads:
+            thread.join()
+        return b"".join(chunks)
+
+    def _end_when_stalled(self) -> None:
+        limit_s = settings.stall_s()
+        if self.reads_progress and self.stalled_s is None and time.monotonic() - self._moved_at > limit_s:
+            self.stalled_s = limit_s
+            self.process.kill()
+
+    def _feed(self, feed: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        try:
+            feed(self.process)
+        except BrokenPipeError:
+            pass  # ffmpeg has ended, and its exit code says why
+        except Exception as error:
+            self.feed_error = error
+            self.process.kill()
+        finally:
+            if self.process.stdin is not None:
+                try:
+                    self.process.stdin.close()
+                except BrokenPipeError:
+                    pass
+
+    def _read_stderr(self) -> None:
+        assert self.process.stderr is not None
+        for raw in self.process.stderr:
+            line = raw.decode(errors="replace").strip()
+            if line:
+                self.tail.append(line)
+                self.messages.append(line)
+
+    def _read_output(self, chunks: list[bytes]) -> None:
+        assert self.process.stdout is not None
+        while block := self.process.stdout.read(1 << 16):
+            chunks.append(block)
+
+    def _read_progress(self) -> None:
+        assert self.process.stdout is not None
+        logged_at = started = time.monotonic()
+        last = ""
+        for raw in self.process.stdout:
+            key, _, value = raw.decode(errors="replace").strip().partition("=")
+            if key in ("frame", "out_time_us", "total_size") and f"{key}={value}" != last:
+                if key == "frame" and value.isdigit() and int(value) == self.frame:
+                    continue
+                self._moved_at = time.monotonic()
+                if key == "frame" and value.isdigit():
+                    self.frame = int(value)
+            now = time.monotonic()
+            if key == "progress" and now - logged_at >= _PROGRESS_EVERY_S and self.frames:
+                logged_at = now
+                rate = self.frame / (now - started)
+                logger.info("%s: frame %d of %d, %.1f frames/s", self.what, self.frame, self.frames, rate)

@@ -1,0 +1,214 @@
+"""Joins the chunks of all video tracks into one stream, without encoding and without a rounded timestamp.
+
+Each packet gets the time of the source's frame that it shows; decoding times follow from the order of the packets.
+Chunks are fetched one at a time, so that scratch does not grow with the film.
+"""
+
+from __future__ import annotations
+
+import heapq
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from encoding_contract.errors import ProofFailed
+from encoding_contract.manifest import ChunkManifest
+from encoding_contract.plan import Chunk, Plan, VideoTrack
+from encoding_contract.profile import Container
+from encoding_worker.demuxing import open_media
+from encoding_worker.task import Task
+from encoding_worker.timeline import shift_to_middle
+
+_MILLISECOND = Fraction(1, 1000)
+
+
+@dataclass(frozen=True)
+class JoinedChunk:
+    """A chunk with what is needed to join it."""
+
+    chunk: Chunk
+    manifest: ChunkManifest
+    times: list[int]
+    """PTS of its frames in the track's time base."""
+
+
+class Joiner:
+    """Writes all video tracks of a job into one container that is read by ffmpeg as it grows.
+
+    Args:
+        task: the merge.
+        plan: the plan.
+        tracks: for each track its chunks in order.
+        container: the output's; decides the clock: milliseconds for Matroska, the source's ticks for MP4.
+    """
+
+    def __init__(self, task: Task, plan: Plan, tracks: list[list[JoinedChunk]], container: Container) -> None:
+        self._task = task
+        self._plan = plan
+        self._tracks = tracks
+        self._container = container
+        self.bases = [self._time_base(track) for track in plan.tracks]
+
+    def _time_base(self, track: VideoTrack) -> Fraction:
+        if self._container is not Container.MP4:
+            return _MILLISECOND
+        # MP4 counts ticks of 1/timescale: a base of 1001/24000 becomes 1/24000.
+        base = Fraction(1, Fraction(track.time_base).denominator)
+        return base if base <= _MILLISECOND else Fraction(1, base.denominator * -(-1000 // base.denominator))
+
+    def feed(self, process: subprocess.Popen[bytes]) -> None:
+        """Write everything into a process' standard input."""
+        assert process.stdin is not None
+        is_mp4 = self._container is Container.MP4
+        # A growing MP4 has no index at its end: fragments carry their own. delay_moov: AV1 and HEVC headers from packets.
+        options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"} if is_mp4 else {}
+        output = av.open(process.stdin, "w", format="mp4" if is_mp4 else "matroska", options=options)
+        streams = [self._add_stream(output, position) for position in range(len(self._tracks))]
+        flows = [self._packets(position, stream) for position, stream in enumerate(streams)]
+        for _, _, packet in heapq.merge(*flows, key=lambda item: item[:2]):
+            output.mux(packet)
+        output.close()
+
+    def _add_stream(self, output: OutputContainer, position: int) -> VideoStream:
+        first = self._tracks[position][0]
+        path = self._fetch(first)
+        with open_media(f"file:{path}", "chunk") as container:
+            template = container.streams.video[0]
+            stream = output.add_stream_from_template(template, opaque=True)
+            stream.time_base = self.bases[position]
+            # fourcc of the Matroska file means nothing to MP4
+            stream.codec_context.codec_tag = 0 if self._container is Container.MP4 else stream.codec_context.codec_tag
+        return stream
+
+    def _fetch(self, joined: JoinedChunk) -> Path:
+        path = self._task.scratch / f"join-{joined.chunk.track}-{joined.chunk.index:06d}.mkv"
+        if not path.exists():
+            self._task.store.download(
+                self._task.address(joined.manifest.video.name), path, joined.manifest.video.content
+            )
+        return path
+
+    def _packets(self, position: int, stream: VideoStream) -> Iterator[tuple[Fraction, int, Packet]]:
+        """Yield a track's packets in decoding order, each with its decoding time in seconds."""
+        base = self.bases[position]
+        clock = _Clock(self._times(position, base), self._most_reordered(position))
+        headers: bytes | None = None
+        for joined in self._tracks[position]:
+            path = self._fetch(joined)
+            with open_media(f"file:{path}", f"chunk {joined.chunk.index}") as container:
+                source = container.streams.video[0]
+                found = bytes(source.codec_context.extradata or b"")
+                if headers is not None and found != headers:
+                    raise ProofFailed(
+                        f"job {self._task.job.id} chunk {joined.chunk.index}: its parameter sets differ from those of "
+                        "the chunks before; clear it, so that one version encodes all"
+                    )
+                headers = found
+                packets = [packet for packet in container.demux(source) if packet.size]
+                ranks = {pts: rank for rank, pts in enumerate(sorted(_pts(packet) for packet in packets))}
+                if len(ranks) != len(packets) or len(packets) != len(joined.times):
+                    raise ProofFailed(
+                        f"job {self._task.job.id} chunk {joined.chunk.index}: {len(joined.times)} frames expected, "
+                        f"{len(ranks)} found; clear it"
+                    )
+                for packet in packets:
+                    pts, dts, duration = clock.next(ranks[_pts(packet)])
+                    packet.pts, packet.dts, packet.duration = pts, dts, duration
+                    packet.time_base = base
+                    packet.stream = stream
+                    yield dts * base, position, packet
+                clock.advance(len(packets))
+            path.unlink()
+
+    def _times(self, position: int, base: Fraction) -> list[int]:
+        """Return the output's PTS of all frames of a track, on the middle clock, strictly increasing."""
+        track = self._plan.tracks[position]
+        source_base, shift = Fraction(track.time_base), self._shift(position, base)
+        times = [
+            round((pts * source_base + shift) / base) for joined in self._tracks[position] for pts in joined.times
+        ]
+        if any(b <= a for a, b in pairwise(times)):
+            raise ProofFailed(
+                f"job {self._task.job.id}: frames of video stream {track.stream} fall on one {float(base):g} s tick of "
+                f"{self._container.value}; take container: mp4"
+            )
+        return times
+
+    def _shift(self, position: int, base: Fraction) -> Fraction:
+        """Return what is added to source time: in whole ticks of the first track, so that none of its times is rounded."""
+        shift = shift_to_middle(self._plan)
+        return shift if base == _MILLISECOND else round(shift / base) * base
+
+    def shift_error(self) -> Fraction:
+        """Return how far the joined tracks lie behind the middle clock, in seconds."""
+        return self._shift(0, self.bases[0]) - shift_to_middle(self._plan)
+
+    def _most_reordered(self, position: int) -> int:
+        """Return how many packets at most are decoded before one that is shown earlier, from the first chunk's header."""
+        path = self._fetch(self._tracks[position][0])
+        deepest = 0
+        with open_media(f"file:{path}", "chunk") as container:
+            times = [_pts(packet) for packet in container.demux(container.streams.video[0]) if packet.size]
+        ranks = {pts: rank for rank, pts in enumerate(sorted(times))}
+        for place, pts in enumerate(times):
+            deepest = max(deepest, place - ranks[pts])
+        return deepest
+
+
+def _pts(packet: Packet) -> int:
+    if packet.pts is None:
+        raise ProofFailed("an encoded packet has no timestamp; clear the chunk")
+    return packet.pts
+
+
+class _Clock:
+    """Gives packets in decoding order their times.
+
+    A packet's decoding time is the presentation time of the frame as many places before it in presentation order as the
+    encoder reorders at most; so it is never after its own presentation time, and always increases.
+    """
+
+    def __init__(self, times: list[int], reordered: int) -> None:
+        self._times = times
+        self._reordered = reordered
+        self._first = 0
+        self._place = 0
+        self._last: int | None = None
+
+    def next(self, rank: int) -> tuple[int, int, int]:
+        """Return PTS, DTS and duration of the next packet, which shows frame ``rank`` of the current chunk."""
+        number = self._first + rank
+        pts = self._times[number]
+        place = self._place - self._reordered
+        dts = self._times[place] if place >= 0 else self._times[0] + place
+        if place < 0 and len(self._times) > 1:
+            # Squeezed in between the first two frames where there is room, so that nothing lies before the first.
+            room = self._times[1] - self._times[0]
+            if room > self._reordered:
+                dts = self._times[0] + self._place
+        if self._last is not None and dts <= self._last:
+            dts = self._last + 1
+        if dts > pts:
+            raise ProofFailed(f"frame {number} would be decoded after it is shown; clear the chunk that holds it")
+        self._last = dts
+        self._place += 1
+        following = number + 1
+        duration = self._times[following] - pts if following < len(self._times) else self._typical()
+        return pts, dts, duration
+
+    def advance(self, frames: int) -> None:
+        """Go on to the next chunk."""
+        self._first += frames
+
+    def _typical(self) -> int:
+        if len(self._times) < 2:
+            return 1
+        return self._times[-1] - self._times[-2]

@@ -1,0 +1,135 @@
+"""The last command: joined films, encoded sounds, and everything else of the source, into the output's container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import ffmpeg
+
+from encoding_contract.manifest import AudioManifest
+from encoding_contract.plan import Plan, SourceStream, StreamKind
+from encoding_contract.profile import Container
+from encoding_worker.demuxing import input_options, open_media
+from encoding_worker.ffmpeg import run_ffmpeg
+from encoding_worker.holding import is_held, subtitle_codec
+from encoding_worker.join import Joiner
+from encoding_worker.tags import write_tags
+from encoding_worker.task import Task
+from encoding_worker.timeline import LEAD_S, seconds_text, shift_to_middle
+
+_FORMATS = {Container.MKV: "matroska", Container.MP4: "mp4", Container.WEBM: "webm"}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What goes in beside the films: files on the middle clock."""
+
+    audio: list[tuple[SourceStream, Path]]
+    subtitles: Path | None
+    """All subtitle tracks that the container holds, in the source's order."""
+
+
+def extract_subtitles(task: Task, plan: Plan, url: str, container: Container) -> Path | None:
+    """Copy or convert the subtitle tracks into a small file of their own.
+
+    A muxer waits for the next packet of every track: with subtitles read from the source itself, it would keep all
+    frames between two lines of text in memory.
+    """
+    held = [stream for stream in plan.streams_of(StreamKind.SUBTITLE) if is_held(stream, container)]
+    if not held:
+        return None
+    path = task.scratch / "subtitles.mkv"
+    # -fix_sub_duration would change times; -copyts keeps them.
+    source = ffmpeg.input(url, **input_options(url), copyts=None)
+    options: dict[str, str] = {}
+    for position, stream in enumerate(held):
+        codec = subtitle_codec(stream, container)
+        # On the way everything is Matroska, which knows no mov_text.
+        is_text = codec != "copy" or stream.codec == "mov_text"
+        options[f"c:{position}"] = ("subrip" if codec != "webvtt" else "webvtt") if is_text else "copy"
+    output = ffmpeg.output(
+        *[source[str(stream.index)] for stream in held],
+        str(path),
+        format="matroska",
+        output_ts_offset=seconds_text(shift_to_middle(plan)),
+        max_interleave_delta="0",
+        **options,
+    )
+    run_ffmpeg(output.overwrite_output().get_args(), f"job {task.job.id} subtitles")
+    return path
+
+
+def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, source_url: str, output: Path) -> str:
+    """Write the film; return the command that did.
+
+    Raises:
+        EncoderFault: ffmpeg failed.
+        ProofFailed: a chunk does not fit.
+    """
+    container = task.job.profile.container
+    # The joined film lies behind the middle clock by less than a tick.
+    film_options: dict[str, str | None] = {"copyts": None, "itsoffset": seconds_text(-joiner.shift_error())}
+    for position, track in enumerate(plan.tracks):
+        if track.rotation_deg:
+            film_options[f"display_rotation:v:{position}"] = str(-track.rotation_deg)
+    film = ffmpeg.input("pipe:0", format="mp4" if container is Container.MP4 else "matroska", **film_options)
+    sounds = {stream.index: ffmpeg.input(f"file:{path}", copyts=None) for stream, path in sides.audio}
+    subtitles = ffmpeg.input(f"file:{sides.subtitles}", copyts=None) if sides.subtitles else None
+    source = ffmpeg.input(source_url, **input_options(source_url), copyts=None)
+    films = {track.stream: position for position, track in enumerate(plan.tracks)}
+    chosen = []
+    streams: list[SourceStream] = []
+    options: dict[str, str] = {}
+    for stream in plan.streams:
+        place = len(chosen)
+        if stream.index in films:
+            chosen.append(film[f"v:{films[stream.index]}"])
+        elif stream.index in sounds:
+            chosen.append(sounds[stream.index]["a:0"])
+        elif stream.kind is StreamKind.SUBTITLE and is_held(stream, container):
+            assert subtitles is not None
+            chosen.append(subtitles[f"s:{sum(kept.kind is StreamKind.SUBTITLE for kept in streams)}"])
+            is_converted = container is Container.MP4 and stream.codec != "dvd_subtitle"
+            options[f"c:{place}"] = "mov_text" if is_converted else "copy"
+        elif is_held(stream, container):
+            chosen.append(source[str(stream.index)])
+        else:
+            continue
+        streams.append(stream)
+        options[f"disposition:{place}"] = "+".join(stream.dispositions) or "0"
+        options[f"map_metadata:s:{place}"] = f"{_TAGS}:s:{place}"
+    if container is Container.MP4:
+        options["movflags"] = "+faststart"
+    written = ffmpeg.output(
+        *chosen,
+        str(output),
+        format=_FORMATS[container],
+        codec="copy",
+        map_metadata=_TAGS,
+        map_chapters=_TAGS,
+        output_ts_offset=str(-LEAD_S),
+        # Wait for every track, however sparse: the default lets go after 10 s, and a player then reads back and forth.
+        max_interleave_delta="0",
+        **options,
+    )
+    with open_media(source_url, task.job.source.address.url) as media:
+        tags = write_tags(task.scratch / "tags.txt", plan, streams, media, container)
+    arguments = _add_input(list(written.overwrite_output().get_args()), tags)
+    run = run_ffmpeg(arguments, f"job {task.job.id} mux", feed=joiner.feed)
+    return run.command
+
+
+_TAGS = "@tags"
+
+
+def _add_input(arguments: list[str], tags: Path) -> list[str]:
+    """Add the file of tags as the last input; ffmpeg-python lists only inputs of which a stream is taken."""
+    places = [at for at, word in enumerate(arguments) if word == "-i"]
+    number = str(len(places))
+    end = places[-1] + 2
+    return [
+        *arguments[:end],
+        *("-f", "ffmetadata", "-i", f"file:{tags}"),
+        *(number + word.removeprefix(_TAGS) if word.startswith(_TAGS) else word for word in arguments[end:]),
+    ]

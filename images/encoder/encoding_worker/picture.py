@@ -1,0 +1,60 @@
+"""What happens to a picture between decoder and encoder: its size, its aspect, its colour description."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from encoding_contract.plan import VideoTrack
+from encoding_contract.profile import VideoCodec, VideoSettings
+from encoding_worker.pixels import choose_pixel_format
+
+Filters = list[tuple[str, dict[str, str]]]
+
+
+def picture_size(settings: VideoSettings, track: VideoTrack) -> tuple[int, int]:
+    """Return width and height of the encoded picture, in pixels, as stored (before any rotation).
+
+    ``max_height`` means the shorter side, so that a film taken upright is not made smaller than one lying down.
+    """
+    shorter = min(track.width, track.height)
+    if settings.max_height is None or shorter <= settings.max_height:
+        return track.width, track.height
+    ratio = Fraction(settings.max_height, shorter)
+    return _even(track.width * ratio), _even(track.height * ratio)
+
+
+def _even(length: Fraction) -> int:
+    return max(2, round(length / 2) * 2)
+
+
+def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
+    """Return the filters in order, with their options."""
+    width, height = picture_size(settings, track)
+    colour = track.colour
+    # The description is stated first, so that a conversion starts from what the source says of itself.
+    stated = {
+        "color_primaries": colour.primaries,
+        "color_trc": colour.transfer,
+        "colorspace": colour.matrix if colour.matrix != 0 else None,
+    }
+    parameters = {name: str(value) for name, value in stated.items() if value is not None}
+    if colour.is_full_range is not None:
+        parameters["range"] = "pc" if colour.is_full_range else "tv"
+    filters: Filters = [("setparams", parameters)] if parameters else []
+    # Containers and streams may disagree on the aspect; the plan's is the one that a player shows.
+    filters.append(("setsar", {"sar": track.sample_aspect_ratio, "max": "100000"}))
+    pixel_format = choose_pixel_format(settings, track, width, height)
+    is_scaled = (width, height) != (track.width, track.height)
+    if is_scaled or pixel_format != track.pixel_format:
+        scaling = {"w": str(width), "h": str(height), "flags": "lanczos+accurate_rnd+full_chroma_int"}
+        if track.field_order != "progressive":
+            scaling["interl"] = "1"  # each field by itself, else their lines are mixed
+        if colour.is_full_range and not track.pixel_format.startswith(("gbr", "rgb", "bgr", "argb", "abgr", "pal")):
+            scaling |= {"in_range": "full", "out_range": "full"}
+        filters += [("scale", scaling), ("format", {"pix_fmts": pixel_format})]
+    return filters
+
+
+def is_field_order_kept(settings: VideoSettings, track: VideoTrack) -> bool:
+    """Tell whether the encoder can say that a picture is made of two fields."""
+    return track.field_order == "progressive" or settings.codec is VideoCodec.X264

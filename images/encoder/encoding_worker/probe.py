@@ -1,0 +1,185 @@
+"""What the source is: its streams, and all of a video track that an encoder must be told.
+
+Facts come from the demuxer and from the first decoded frames, never from a file's name.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from encoding_contract.errors import UnreadableSource
+from encoding_contract.plan import Colour, LightLevel, MasteringDisplay, SourceStream, StreamKind, VideoTrack
+from encoding_worker.demuxing import input_options
+from encoding_worker.ffmpeg import run_ffmpeg
+
+_FRAMES_LOOKED_AT = 16
+_FASTEST_HZ = 300
+"""Above it a stated frame rate is a container's tick, not a rate of pictures."""
+
+_UNSPECIFIED = (0, 2, 3)
+"""Code points of ITU-T H.273 that state nothing: reserved, unspecified, reserved."""
+
+
+def describe_streams(container: InputContainer) -> tuple[SourceStream, ...]:
+    """Return the source's streams in order."""
+    return tuple(_describe(stream) for stream in container.streams)
+
+
+def _describe(stream: av.stream.Stream) -> SourceStream:
+    context = getattr(stream, "codec_context", None)
+    kind = _kind(stream)
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    language = tags.get("language")
+    return SourceStream(
+        index=stream.index,
+        kind=kind,
+        codec=context.codec.canonical_name if context is not None else "unknown",
+        codec_tag=str(context.codec_tag) if context is not None else "",
+        language=None if language in (None, "", "und") else language,
+        title=tags.get("title") or None,
+        dispositions=tuple(flag.name for flag in Disposition if flag and flag in stream.disposition and flag.name),
+        channels=context.channels if kind is StreamKind.AUDIO and context is not None else None,
+        sample_rate_hz=context.sample_rate if kind is StreamKind.AUDIO and context is not None else None,
+        filename=tags.get("filename"),
+        mimetype=tags.get("mimetype"),
+    )
+
+
+def _kind(stream: av.stream.Stream) -> StreamKind:
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if stream.type == "video":
+        is_picture = Disposition.attached_pic in stream.disposition
+        is_picture = is_picture or (tags.get("mimetype", "").startswith("image/") and "filename" in tags)
+        return StreamKind.COVER if is_picture else StreamKind.VIDEO
+    if stream.type in ("audio", "subtitle", "attachment"):
+        return StreamKind(stream.type)
+    return StreamKind.DATA
+
+
+def is_encodable(stream: av.stream.Stream) -> bool:
+    """Tell whether a video stream holds pictures at all: a broken header leaves one without codec or size."""
+    return isinstance(stream, VideoStream) and bool(stream.codec_context) and bool(stream.codec_context.width)
+
+
+def describe_track(url: str, name: str, stream: VideoStream, frame: VideoFrame) -> VideoTrack:
+    """Describe a video track by its stream and its first decoded frame; frames and times are filled in by the plan."""
+    context = stream.codec_context
+    time_base = stream.time_base or Fraction(1, 90_000)
+    pixel_format = frame.format.name
+    is_deep_alpha = bool(re.match(r"yuva|gbrap|rgba|argb|bgra|abgr|ya\d|pal8", pixel_format))
+    is_side_alpha = context.codec.canonical_name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1"
+    aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1)
+    return VideoTrack(
+        stream=stream.index,
+        time_base=_text(time_base),
+        width=frame.width,
+        height=frame.height,
+        pixel_format=pixel_format,
+        has_alpha=is_deep_alpha or is_side_alpha,
+        frame_rate=_text(_frame_rate(stream)),
+        sample_aspect_ratio=_text(aspect if aspect > 0 else Fraction(1)),
+        # ffmpeg counts a display matrix's turn counterclockwise.
+        rotation_deg=-int(frame.rotation) % 360,
+        field_order=_field_order(url, name, stream.index),
+        colour=_colour(frame),
+        mastering_display=_mastering_display(frame),
+        light_level=_light_level(frame),
+        has_dolby_vision=any(data.type.name.startswith("DOVI") for data in frame.side_data),
+        frames=1,
+        first_pts=0,
+        end_pts=1,
+        cut="pts",
+    )
+
+
+def first_frame(container: InputContainer, stream: VideoStream, name: str) -> VideoFrame:
+    """Decode the first frame of a track.
+
+    Raises:
+        UnreadableSource: no frame decodes.
+    """
+    error: Exception | None = None
+    for packet in container.demux(stream):
+        try:
+            for frame in packet.decode():
+                return frame
+        except av.error.FFmpegError as problem:
+            error = problem
+    raise UnreadableSource(f"{name}: no frame of video stream {stream.index} decodes ({error}); upload it again")
+
+
+def _text(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"
+
+
+def _frame_rate(stream: VideoStream) -> Fraction:
+    for rate in (stream.guessed_rate, stream.average_rate, stream.base_rate):
+        if rate and 0 < rate <= _FASTEST_HZ:
+            return Fraction(rate)
+    return Fraction(25)
+
+
+def _field_order(url: str, name: str, index: int) -> str:
+    """Look at the first frames: a stream's header often says nothing, or something else."""
+    options = [part for key, value in input_options(url).items() for part in (f"-{key}", value)]
+    found = run_ffmpeg(
+        [*options, "-loglevel", "info", "-i", url, "-map", f"0:{index}", "-frames:v", str(_FRAMES_LOOKED_AT)]
+        + ["-vf", "showinfo=checksum=0", "-fps_mode", "passthrough", "-f", "null", "-"],
+        f"{name}: field order",
+        keep_stdout=True,
+    )
+    kinds = re.findall(r"showinfo.* i:([PTB]) ", "\n".join(found.messages))
+    tops, bottoms = kinds.count("T"), kinds.count("B")
+    if (tops + bottoms) * 2 <= len(kinds):
+        return "progressive"
+    return "tt" if tops >= bottoms else "bb"
+
+
+def _colour(frame: VideoFrame) -> Colour:
+    def stated(value: int) -> int | None:
+        return None if int(value) in _UNSPECIFIED else int(value)
+
+    is_rgb = frame.format.name.startswith(("gbr", "rgb", "bgr", "argb", "abgr"))
+    color_range = int(frame.color_range)
+    return Colour(
+        primaries=stated(frame.color_primaries),
+        transfer=stated(frame.color_trc),
+        matrix=0 if is_rgb else stated(frame.colorspace),
+        is_full_range=color_range == 2 if color_range else frame.format.name.startswith("yuvj") or is_rgb or None,
+    )
+
+
+def _mastering_display(frame: VideoFrame) -> MasteringDisplay | None:
+    """Read AVMasteringDisplayMetadata (libavutil/mastering_display_metadata.h): 20 ints of rationals, two flags."""
+    for side_data in frame.side_data:
+        if side_data.type.name == "MASTERING_DISPLAY_METADATA":
+            numbers = struct.unpack_from("=22i", bytes(side_data))
+            pairs = [f"{numbers[at]}/{numbers[at + 1]}" for at in range(0, 20, 2)]
+            if not (numbers[20] and numbers[21]) or any(number == 0 for number in numbers[1:20:2]):
+                return None
+            return MasteringDisplay(
+                red=(pairs[0], pairs[1]),
+                green=(pairs[2], pairs[3]),
+                blue=(pairs[4], pairs[5]),
+                white=(pairs[6], pairs[7]),
+                min_luminance=pairs[8],
+                max_luminance=pairs[9],
+            )
+    return None
+
+
+def _light_level(frame: VideoFrame) -> LightLevel | None:
+    """Read AVContentLightMetadata (libavutil/mastering_display_metadata.h)."""
+    for side_data in frame.side_data:
+        if side_data.type.name == "CONTENT_LIGHT_LEVEL":
+            content, average = struct.unpack_from("=2I", bytes(side_data))
+            return LightLevel(max_content=content, max_frame_average=average)
+    return None

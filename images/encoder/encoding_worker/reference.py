@@ -1,0 +1,43 @@
+"""One plain decode of the source: what a player would show, frame by frame. All else is held against it."""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+
+from encoding_contract.errors import EncoderFault
+from encoding_worker.demuxing import input_options
+from encoding_worker.ffmpeg import FfmpegFailed, run_ffmpeg
+from encoding_worker.framelist import Frame, parse_framecrc
+
+logger = logging.getLogger(__name__)
+
+
+def decode_frames(url: str, stream: int, time_base: Fraction, what: str, most: int | None = None) -> list[Frame]:
+    """Decode a track from its beginning, in presentation order.
+
+    Args:
+        url: ``file:PATH`` or the source's door.
+        stream: the stream's index.
+        time_base: the track's, in seconds.
+        what: what is being done, for messages.
+        most: stop after so many frames.
+
+    Raises:
+        EncoderFault: ffmpeg failed for a reason that is not the source's.
+    """
+    arguments = [part for key, value in input_options(url).items() for part in (f"-{key}", value)]
+    # -copyts and passthrough: the source's own timestamps, none made up, none dropped; -noautorotate: pixels as stored.
+    arguments += ["-copyts", "-noautorotate", "-i", url, "-map", f"0:{stream}", "-an", "-sn", "-dn"]
+    arguments += ["-fps_mode", "passthrough", "-enc_time_base", "demux"]
+    arguments += [] if most is None else ["-frames:v", str(most)]
+    try:
+        run = run_ffmpeg([*arguments, "-f", "framecrc", "-"], what, keep_stdout=True)
+    except FfmpegFailed as error:
+        if any("Nothing was written" in message or "no packets" in message for message in error.messages):
+            return []
+        raise
+    frames = parse_framecrc(run.stdout.decode(), time_base)
+    if not frames and any("Conversion failed" in message for message in run.messages):
+        raise EncoderFault(f"{what}: {run.messages[-1]}")
+    return frames

@@ -1,0 +1,337 @@
+"""The verb ``split``: one pass over the source, out of which come the plan and a piece for each chunk.
+
+Frames are told apart by PTS where the packets allow it. Whether they do is not believed but tried: the first pieces
+are decoded and held against a plain decode of the source. Where it fails, the whole source is decoded once, and the
+track is cut by frame number.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from encoding_contract.errors import SourceGone, UnreadableSource
+from encoding_contract.plan import (
+    Chunk,
+    CutMethod,
+    Plan,
+    StreamKind,
+    VideoTrack,
+    choose_borders,
+    digest_pts,
+    mend_timestamps,
+)
+from encoding_worker.demuxing import open_media
+from encoding_worker.ffmpeg import run_ffmpeg
+from encoding_worker.framelist import Frame, parse_framecrc
+from encoding_worker.gateway import SourceDoor, open_source
+from encoding_worker.interruption import interruption
+from encoding_worker.pieces import PIECE_UNIT, Piece, PieceCutter
+from encoding_worker.probe import describe_streams, describe_track, first_frame, is_encodable
+from encoding_worker.reference import decode_frames
+from encoding_worker.task import Task, program_version
+
+logger = logging.getLogger(__name__)
+
+CHECKED_FRAMES = 1500
+"""So many of a track's first frames are decoded twice, to see that the pieces give the source's frames."""
+
+_FRAME_CUT_CHUNKS = 8
+"""A track cut by number is decoded from its beginning for each chunk, so it gets no more chunks than that."""
+
+
+def split(task: Task) -> Plan:
+    """Cut the source of a job into chunks, and write the plan; leave a plan that stands.
+
+    Raises:
+        UnreadableSource: the source is empty, no video, or nothing of it decodes.
+        SourceGone: the source is not there any more.
+    """
+    plan = task.find_plan()
+    if plan is not None:
+        logger.info("job %s: its plan stands, with %d chunks", task.job.id, len(plan.chunks))
+        return plan
+    _check_source(task)
+    with open_source(task.store, task.job.source) as door:
+        try:
+            plan = _split(task, door)
+        except Exception:
+            door.check()
+            raise
+        door.check()
+    task.store.write(task.address(task.objects.plan), plan.to_json())
+    return plan
+
+
+def _check_source(task: Task) -> None:
+    source = task.job.source
+    found = task.store.stat(source.address)
+    if found is None:
+        raise SourceGone(f"{source.address.url}: is gone since the job was made; upload it again, or delete the run")
+    if found[0] != source.content:
+        raise SourceGone(
+            f"{source.address.url}: was replaced since the job was made (expected {source.content}, found {found[0]}); "
+            "the next scan takes the new one"
+        )
+    if source.content.size_bytes == 0:
+        raise UnreadableSource(f"{source.address.url}: is empty (0 bytes); upload it again")
+
+
+@dataclass
+class _Cut:
+    """A track being cut."""
+
+    track: VideoTrack
+    cutter: PieceCutter
+    reference: list[Frame]
+    is_whole_reference: bool
+    """Whether the reference reaches to the track's end."""
+    uploads: list[Future[None]] = field(default_factory=list)
+    sizes: dict[int, int] = field(default_factory=dict)
+    mismatch: str = ""
+
+
+def _split(task: Task, door: SourceDoor) -> Plan:
+    name = task.job.source.address.url
+    with open_media(door.url, name) as container:
+        streams = describe_streams(container)
+        videos = [container.streams[s.index] for s in streams if s.kind is StreamKind.VIDEO]
+        films = [stream for stream in videos if isinstance(stream, VideoStream) and is_encodable(stream)]
+        if not films:
+            raise UnreadableSource(f"{name}: has no video track; remove it, or upload it again")
+        with ThreadPoolExecutor(max_workers=1) as uploader:
+            cuts = [_begin(task, door, stream, container, uploader) for stream in films]
+            _feed(container, cuts, name)
+            duration_us, start_us = container.duration or 0, container.start_time or 0
+            demuxer = container.format.name
+            chunks: list[Chunk] = []
+            tracks: list[VideoTrack] = []
+            for position, cut in enumerate(cuts):
+                for upload in cut.uploads:
+                    upload.result()
+                track, own = _finish(task, door, cut, position, len(chunks))
+                tracks.append(track)
+                chunks += own
+    first = tracks[0]
+    return Plan(
+        job_id=task.job.id,
+        container=demuxer,
+        duration_us=int(first.seconds(first.end_pts - first.first_pts) * 1_000_000) or duration_us,
+        start_us=start_us,
+        streams=streams,
+        tracks=tuple(tracks),
+        chunks=tuple(chunks),
+        splitter=program_version(),
+    )
+
+
+def _begin(
+    task: Task, door: SourceDoor, stream: VideoStream, container: InputContainer, uploader: ThreadPoolExecutor
+) -> _Cut:
+    name = f"{task.job.source.address.url} video stream {stream.index}"
+    # A second handle: where decoding has moved on, the cut would miss what was read.
+    with open_media(door.url, name) as look:
+        same = look.streams[stream.index]
+        assert isinstance(same, VideoStream)
+        track = describe_track(door.url, name, same, first_frame(look, same, name))
+    time_base = Fraction(track.time_base)
+    reference = decode_frames(door.url, stream.index, time_base, f"{name}: first frames", CHECKED_FRAMES)
+    if not reference:
+        raise UnreadableSource(f"{name}: no frame decodes; upload it again")
+    total_us = container.duration or 0
+    wanted = int(Fraction(task.job.profile.chunk_s).limit_denominator(1000) / time_base)
+
+    def finished(piece: Piece) -> None:
+        if piece.path is None:
+            return
+        if not cut.mismatch:
+            cut.mismatch = _compare_piece(piece, cut, name)
+        for upload in cut.uploads:
+            upload.result()  # at most one piece is on its way: scratch does not grow
+        if not cut.mismatch:
+            cut.sizes[piece.index] = piece.path.stat().st_size
+            cut.uploads.append(uploader.submit(_upload, task, piece, _piece_number(stream.index, piece.index)))
+
+    cutter = PieceCutter(stream, wanted, int(Fraction(total_us, 1_000_000) / time_base), task.scratch, finished)
+    cut = _Cut(track, cutter, reference, len(reference) < CHECKED_FRAMES)
+    return cut
+
+
+def _piece_number(stream: int, index: int) -> str:
+    return f"{stream:03d}-{index:06d}"
+
+
+def _upload(task: Task, piece: Piece, number: str) -> None:
+    assert piece.path is not None
+    task.store.upload(piece.path, task.address(task.objects.piece(number)))
+    piece.path.unlink()
+
+
+def _feed(container: InputContainer, cuts: list[_Cut], name: str) -> None:
+    by_index = {cut.cutter.stream.index: cut for cut in cuts}
+    try:
+        for packet in container.demux([cut.cutter.stream for cut in cuts]):
+            interruption.check()
+            if packet.size:
+                by_index[packet.stream.index].cutter.take(packet)
+    except av.error.FFmpegError as error:
+        # What was read so far is a film, and the decoder's view of its end decides what is one of its frames.
+        logger.warning("%s: reading ended early: %s", name, error)
+    for cut in cuts:
+        cut.cutter.finish()
+
+
+def _compare_piece(piece: Piece, cut: _Cut, name: str) -> str:
+    """Return what is wrong with a piece, as far as the reference reaches; empty where nothing is."""
+    known = [frame for frame in cut.reference if frame.pts is not None and frame.pts >= piece.start_pts]
+    if piece.end_pts is not None:
+        known = [frame for frame in known if frame.pts is not None and frame.pts < piece.end_pts]
+    if not known:
+        return ""
+    found = decode_piece(piece, Fraction(cut.track.time_base), f"{name} piece {piece.index}")
+    end = piece.end_pts
+    found = [f for f in found if f.pts is not None and f.pts >= piece.start_pts and (end is None or f.pts < end)]
+    if piece.index == 0:
+        found = [f for f in found if f.pts is not None and known[0].pts is not None and f.pts >= known[0].pts]
+    if not cut.is_whole_reference and known[-1] is cut.reference[-1]:
+        # The reference stops here, and reordered frames at its very end may be out of place.
+        known = known[:-16]
+        found = found[: len(known)]
+    for place, (expected, got) in enumerate(zip(known, found, strict=False)):
+        if expected != got:
+            return f"frame {place} of piece {piece.index} decodes otherwise than in the source"
+    if len(known) != len(found):
+        return f"piece {piece.index} gives {len(found)} frames, the source {len(known)}"
+    return ""
+
+
+def decode_piece(piece: Piece, time_base: Fraction, what: str) -> list[Frame]:
+    """Decode a piece, pre-roll included; PTS are the source's."""
+    run = run_ffmpeg(
+        ["-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0", "-fps_mode", "passthrough"]
+        + ["-enc_time_base", "demux", "-f", "framecrc", "-"],
+        what,
+        keep_stdout=True,
+    )
+    return parse_framecrc(run.stdout.decode(), time_base, piece.offset, unit=time_base)
+
+
+def _finish(task: Task, door: SourceDoor, cut: _Cut, position: int, first_index: int) -> tuple[VideoTrack, list[Chunk]]:
+    packets = cut.cutter.packets
+    reason = packets.fault or cut.mismatch or _compare_window(cut)
+    if reason:
+        logger.info("video stream %d is cut by frame number: %s", cut.track.stream, reason)
+        return _cut_by_frame(task, door, cut, position, first_index, reason)
+    start = cut.reference[0].pts
+    assert start is not None
+    chunks: list[Chunk] = []
+    frame = 0
+    for piece in cut.cutter.pieces or [Piece(0, start, None)]:
+        start_pts = start if piece.index == 0 else piece.start_pts
+        shown = packets.between(start_pts, piece.end_pts)
+        chunk = Chunk(
+            index=first_index + len(chunks),
+            track=position,
+            first_frame=frame,
+            frames=len(shown),
+            start_pts=start_pts,
+            end_pts=max(packets.last_end, shown[-1] + 1) if piece.end_pts is None else piece.end_pts,
+            pts_digest=digest_pts(shown),
+            piece=_piece_number(cut.track.stream, piece.index) if piece.index in cut.sizes else None,
+            piece_bytes=cut.sizes.get(piece.index, 0),
+            weight_bytes=packets.weigh(start_pts, piece.end_pts),
+            piece_offset=piece.offset,
+        )
+        chunks.append(chunk)
+        frame = chunk.end_frame
+    track = cut.track.model_copy(
+        update={
+            "frames": frame,
+            "first_pts": start,
+            "end_pts": chunks[-1].end_pts,
+            "cut": CutMethod.PTS,
+            "frame_rate": _mean_rate(cut.track, frame, chunks[-1].end_pts - start),
+        }
+    )
+    return track, chunks
+
+
+def _compare_window(cut: _Cut) -> str:
+    """Return why the packets' PTS are not those of the decoded frames, as far as the reference reaches."""
+    decoded = [frame.pts for frame in cut.reference]
+    if any(pts is None for pts in decoded) or any(b <= a for a, b in pairwise([p for p in decoded if p is not None])):
+        return "decoded frames have no increasing timestamps"
+    times = [pts for pts in decoded if pts is not None]
+    shown = list(cut.cutter.packets.between(times[0], None))
+    if not cut.is_whole_reference:
+        times = times[:-16]
+        shown = shown[: len(times)]
+    if times != shown:
+        place = next((n for n, pair in enumerate(zip(times, shown, strict=False)) if pair[0] != pair[1]), len(times))
+        return f"packets and decoded frames differ in time from frame {place} on"
+    return ""
+
+
+def _mean_rate(track: VideoTrack, frames: int, ticks: int) -> str:
+    """Return the stated frame rate, or the mean one where the stated one is far off (variable rates)."""
+    stated = Fraction(track.frame_rate)
+    mean = Fraction(frames) / track.seconds(ticks) if ticks > 0 else stated
+    if abs(mean - stated) * 50 <= stated:
+        return track.frame_rate
+    mean = mean.limit_denominator(1001)
+    return f"{mean.numerator}/{mean.denominator}" if mean > 0 else track.frame_rate
+
+
+def _cut_by_frame(
+    task: Task, door: SourceDoor, cut: _Cut, position: int, first_index: int, reason: str
+) -> tuple[VideoTrack, list[Chunk]]:
+    for upload in cut.uploads:
+        upload.result()
+    for index in cut.sizes:
+        task.store.delete(task.address(task.objects.piece(_piece_number(cut.track.stream, index))))
+    track = cut.track
+    time_base = Fraction(track.time_base)
+    name = f"{task.job.source.address.url} video stream {track.stream}"
+    frames = (
+        cut.reference
+        if cut.is_whole_reference
+        else decode_frames(door.url, track.stream, time_base, f"{name}: all frames")
+    )
+    step = max(1, round(1 / Fraction(track.frame_rate) / time_base))
+    times = mend_timestamps((frame.pts for frame in frames), step)
+    end = times[-1] + step
+    rate = Fraction(_mean_rate(track, len(times), end - times[0]))
+    wanted = int(Fraction(task.job.profile.chunk_s).limit_denominator(1000) * rate)
+    if wanted:
+        wanted = max(wanted, -(-len(times) // _FRAME_CUT_CHUNKS))
+    borders = [*choose_borders(list(range(1, len(times))), len(times), wanted), len(times)]
+    chunks = [
+        Chunk(
+            index=first_index + number,
+            track=position,
+            first_frame=a,
+            frames=b - a,
+            start_pts=times[a],
+            end_pts=times[b] if b < len(times) else end,
+            pts_digest=digest_pts(times[a:b]),
+        )
+        for number, (a, b) in enumerate(pairwise(borders))
+    ]
+    mended = track.model_copy(
+        update={
+            "frames": len(times),
+            "first_pts": times[0],
+            "end_pts": end,
+            "cut": CutMethod.FRAME,
+            "cut_reason": reason,
+            "frame_rate": f"{rate.numerator}/{rate.denominator}",
+        }
+    )
+    return mended, chunks

@@ -1,0 +1,190 @@
+"""The buckets, as a worker uses them: checked transfers, preconditions, and errors that say what to do.
+
+Every transfer is checked by CRC-32C, retries are those of Google's own library.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+from google.api_core import exceptions as gcs_errors
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests.exceptions import RequestException
+
+from encoding_contract.errors import BucketRefused, ResultMissing, SourceGone, TransientFault
+from encoding_contract.job import Content, ObjectAddress
+
+_BLOCK_BYTES = 8 * 1024 * 1024
+_RETRY = DEFAULT_RETRY.with_timeout(120.0)
+
+
+class Store:
+    """One client for all buckets; made once a process."""
+
+    def __init__(self) -> None:
+        if os.environ.get("STORAGE_EMULATOR_HOST"):
+            self._client = storage.Client(project="emulator", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+        else:
+            with _explained("Google's credentials"):
+                self._client = storage.Client()
+
+    def read(self, address: ObjectAddress) -> bytes | None:
+        """Return a small object whole, or ``None`` where there is none."""
+        with _explained(address.url):
+            try:
+                data: bytes = self._blob(address).download_as_bytes(checksum="crc32c", retry=_RETRY)
+            except gcs_errors.NotFound:
+                self._refuse_missing_bucket(address.bucket)
+                return None
+            return data
+
+    def write(self, address: ObjectAddress, data: str, content_type: str = "application/json") -> Content:
+        """Write a small object whole; the last writer wins."""
+        raw = data.encode()
+        with _explained(address.url):
+            self._blob(address).upload_from_string(raw, content_type=content_type, checksum="crc32c", retry=_RETRY)
+        return Content(size_bytes=len(raw), crc32c=_crc32c(raw))
+
+    def upload(
+        self,
+        path: Path,
+        address: ObjectAddress,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "application/octet-stream",
+    ) -> Content:
+        """Upload a file; the object appears whole or not at all.
+
+        The precondition on the generation seen before makes a retried upload safe, and two writers of one result
+        end with one whole object of either.
+        """
+        content = content_of(path)
+        blob = self._blob(address)
+        with _explained(address.url):
+            blob.metadata = dict(metadata) if metadata else None
+            generation = self._generation(address)
+            try:
+                blob.upload_from_filename(
+                    str(path),
+                    content_type=content_type,
+                    checksum="crc32c",
+                    if_generation_match=generation,
+                    retry=_RETRY,
+                )
+            except gcs_errors.PreconditionFailed:
+                # Somebody wrote it meanwhile: another try of ours (then it is this content), or another pod.
+                found = self.stat(address)
+                if found is None or found[0] != content:
+                    raise TransientFault(f"{address.url}: was written by somebody else meanwhile; it is tried again") from None
+        return content
+
+    def download(self, address: ObjectAddress, path: Path, content: Content | None = None) -> None:
+        """Download an object into a file, and hold it against the content that a manifest states.
+
+        Raises:
+            ResultMissing: there is none, or it is another.
+        """
+        with _explained(address.url):
+            try:
+                self._blob(address).download_to_filename(str(path), checksum="crc32c", retry=_RETRY)
+            except gcs_errors.NotFound:
+                self._refuse_missing_bucket(address.bucket)
+                raise ResultMissing(f"{address.url}: is missing; clear the task that makes it") from None
+        if content is not None and (found := content_of(path)) != content:
+            raise ResultMissing(f"{address.url}: expected {content}, found {found}; clear the task that makes it")
+
+    def stat(self, address: ObjectAddress) -> tuple[Content, int, dict[str, str]] | None:
+        """Return content, generation and custom metadata of an object, or ``None`` where there is none."""
+        with _explained(address.url):
+            blob = self._client.bucket(address.bucket).get_blob(address.name, retry=_RETRY)
+            if blob is None:
+                self._refuse_missing_bucket(address.bucket)
+                return None
+            content = Content(size_bytes=int(blob.size), crc32c=str(blob.crc32c))
+            return content, int(blob.generation), dict(blob.metadata or {})
+
+    def delete(self, address: ObjectAddress) -> None:
+        """Delete an object, if there is one."""
+        with _explained(address.url):
+            try:
+                self._blob(address).delete(retry=_RETRY)
+            except gcs_errors.NotFound:
+                pass
+
+    def list_names(self, bucket: str, prefix: str) -> Iterator[str]:
+        """Yield the names of the objects that begin with a prefix."""
+        with _explained(f"gs://{bucket}/{prefix}"):
+            for blob in self._client.list_blobs(bucket, prefix=prefix, fields="items(name),nextPageToken", retry=_RETRY):
+                yield str(blob.name)
+
+    def read_range(self, address: ObjectAddress, generation: int | None, start: int, end: int) -> bytes:
+        """Return bytes ``[start, end)`` of an object of one generation.
+
+        Raises:
+            SourceGone: it is not there any more.
+        """
+        blob = self._client.bucket(address.bucket).blob(address.name, generation=generation)
+        with _explained(address.url):
+            try:
+                # A range has no checksum of its own to be held against; the frames' checksums stand in for it.
+                data: bytes = blob.download_as_bytes(start=start, end=end - 1, checksum=None, retry=_RETRY)
+            except gcs_errors.NotFound:
+                raise SourceGone(f"{address.url}: is gone (generation {generation}); upload it again") from None
+            return data
+
+    def _blob(self, address: ObjectAddress) -> Any:
+        return self._client.bucket(address.bucket).blob(address.name)
+
+    def _generation(self, address: ObjectAddress) -> int:
+        found = self.stat(address)
+        return found[1] if found else 0
+
+    def _refuse_missing_bucket(self, bucket: str) -> None:
+        try:
+            self._client.get_bucket(bucket, retry=_RETRY)
+        except gcs_errors.Forbidden:
+            return  # may read objects, but not the bucket's own data: that is enough
+        except gcs_errors.NotFound:
+            raise BucketRefused(f"gs://{bucket}: there is no such bucket; make it, then clear the task") from None
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (gcs_errors.Forbidden, gcs_errors.Unauthorized) as error:
+        raise BucketRefused(f"{what}: access refused ({error.message}); grant it, then clear the task") from error
+    except gcs_errors.NotFound as error:
+        raise BucketRefused(f"{what}: not found ({error.message}); make the bucket, then clear the task") from error
+    except GoogleAuthError as error:
+        raise BucketRefused(f"{what}: no usable credentials ({error}); give the pod an identity") from error
+    except (gcs_errors.GoogleAPICallError, gcs_errors.RetryError, RequestException, storage.exceptions.DataCorruption) as error:
+        raise TransientFault(f"{what}: {error}; it is tried again") from error
+
+
+def content_of(path: Path) -> Content:
+    """Return size and CRC-32C of a file."""
+    checksum = google_crc32c.Checksum()
+    size_bytes = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            checksum.update(block)
+            size_bytes += len(block)
+    return Content(size_bytes=size_bytes, crc32c=_base64(checksum.digest()))
+
+
+def _crc32c(data: bytes) -> str:
+    return _base64(google_crc32c.Checksum(data).digest())
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
