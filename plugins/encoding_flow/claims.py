@@ -7,7 +7,6 @@ A claim is never given back: one whose run is over, or is not known to this Airf
 from __future__ import annotations
 
 import logging
-from typing import Protocol
 
 from encoding_contract.job import JobId
 from encoding_contract.model import VersionedDocument
@@ -24,13 +23,6 @@ class Claim(VersionedDocument):
     """The run that last set out to do a job."""
 
     run_id: str
-
-
-class ClaimBook(Protocol):
-    """Which run claimed which job."""
-
-    def claimed_by(self, job: JobId) -> str | None:
-        """Return the id of the run, or ``None``."""
 
 
 class WorkBucketClaims:

@@ -50,6 +50,13 @@ class RunBook(Protocol):
         """Return how many of these runs stand (in one of these states)."""
 
 
+class ClaimBook(Protocol):
+    """Which run claimed which job."""
+
+    def claimed_by(self, job: JobId) -> str | None:
+        """Return the id of the run, or ``None``."""
+
+
 def run_id(job: JobId, source_name: str, attempt: int = 1) -> str:
     """Return the id of a job's run, which begins with the video's name: ``film.mov~0123...`` and ``...~2``.
 

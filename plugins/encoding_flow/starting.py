@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from encoding_contract.model import Document
-from encoding_flow.claims import ClaimBook
-from encoding_flow.runs import RunBook, Standing, look_up, run_id
+from encoding_flow.runs import ClaimBook, RunBook, Standing, look_up, run_id
 from encoding_flow.scanning import Candidate
 
 _BLOCK = 40
