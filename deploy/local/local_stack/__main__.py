@@ -80,10 +80,11 @@ def demo(
             result = encode_film(stack, running, screen, video, profile, chunk_s)
         show_result(console, result)
         show_addresses(running, stack)
-        if keep and not running.was_running:
-            console.print("Everything runs on until Ctrl-C.")
-            while True:
+        if not running.was_running:
+            if keep:
+                console.print("Everything runs on until Ctrl-C.")
                 signal.pause()
+            console.print("Stopping it now; make up starts it again, with all that it has made.")
     except KeyboardInterrupt:
         console.print("Stopping. What is done is kept: the next start goes on from there.")
     finally:
@@ -99,7 +100,7 @@ def encode_film(
         screen.say("making a clip of one minute")
         video, chunk_s = make_clip(stack.home.demo), chunk_s or CLIP_CHUNK_S
     client = AirflowClient(running.ports.airflow_url, running.keys.admin_password)
-    films = Demo(client, open_storage(running.ports.storage_url), screen, stack.home.demo)
+    films = Demo(client, open_storage(running.ports.storage_url), screen, stack.home)
     return films.encode(DemoRequest(video=video.resolve(), profile=profile, chunk_s=chunk_s))
 
 
@@ -118,6 +119,8 @@ def main() -> None:
     try:
         app()
     except StackError as error:
+        if isinstance(error, DemoFailed) and error.log is not None:
+            console.print(f"Log: {error.log}", soft_wrap=True, markup=False)
         complaints.print(str(error), soft_wrap=True, markup=False)
         raise SystemExit(1) from error
 

@@ -14,7 +14,7 @@ CLIP_S = 60
 CLIP_CHUNK_S = 10.0
 CLIP_NAME = "mapreel demo.mp4"
 # Counting time, moving edges and flat areas; a tone that beeps each second shows whether sound and picture agree.
-_PICTURE = f"testsrc2=size=1280x720:rate=25:duration={CLIP_S}"
+_PICTURE = f"testsrc2=size=640x360:rate=25:duration={CLIP_S}"
 _SOUND = f"sine=frequency=440:beep_factor=4:sample_rate=48000:duration={CLIP_S}"
 
 
@@ -31,7 +31,7 @@ def make_clip(folder: Path) -> Path:
     command = [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostdin", "-y"),
         *("-f", "lavfi", "-i", _PICTURE, "-f", "lavfi", "-i", _SOUND),
-        *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-pix_fmt", "yuv420p", "-g", "50"),
+        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p", "-g", "50"),
         *("-c:a", "aac", "-b:a", "96k", "-metadata", "title=Mapreel demo", str(part)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

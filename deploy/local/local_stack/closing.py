@@ -24,9 +24,9 @@ def show_result(console: Console, result: DemoResult) -> None:
     console.print(f"Made with profile {report.profile.name}, {chunks} chunks, {took_s:.1f} s of encoding in all")
     console.print("\nProven before it was published:")
     for line in report.proof:
-        console.print(f"  - {line}", markup=False)
+        console.print(f"  - {line}", markup=False, soft_wrap=True)
     for left in report.left_out:
-        console.print(f"  - left out: {left.what}: {left.reason}", style="yellow", markup=False)
+        console.print(f"  - left out: {left.what}: {left.reason}", style="yellow", markup=False, soft_wrap=True)
     console.print()
     console.print(compare(read_film(result.source_path), result.source_frames, read_film(result.copy_path)))
     console.print()

@@ -34,7 +34,7 @@ def read_film(path: Path) -> FilmFacts:
         return FilmFacts(
             size_bytes=path.stat().st_size,
             duration_s=(container.duration or 0) / _MICROSECONDS,
-            container=container.format.name,
+            container=container.format.long_name,
             video=f"{video.codec_context.name} {video.width}x{video.height} {_rate(video.average_rate)}",
             audio=", ".join(
                 f"{track.codec_context.name} {track.layout.name} {track.rate} Hz" for track in container.streams.audio

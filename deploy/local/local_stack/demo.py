@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict
 from encoding_contract.job import Content, ObjectAddress
 from encoding_contract.objects import output_stem, report_name
 from encoding_contract.report import Report, parse_publication
-from local_stack.airflow_client import AirflowClient, DagRun, TaskInstance
+from local_stack.airflow_client import AirflowClient, DagRun
 from local_stack.buckets import upload_changed
 from local_stack.environment import INPUT_BUCKET, OUTPUT_BUCKET, WORK_BUCKET
 from local_stack.errors import DemoFailed
+from local_stack.home import Home
 from local_stack.screen import Screen
 from local_stack.tracking import ENCODE_DAG, RunTracker, read_plan
 
@@ -54,8 +55,8 @@ class DemoResult(BaseModel):
 class Demo:
     """Drives the stack as a user would: an upload, and a run of scan_videos."""
 
-    def __init__(self, client: AirflowClient, buckets: storage.Client, screen: Screen, folder: Path) -> None:
-        self._client, self._buckets, self._screen, self._folder = client, buckets, screen, folder
+    def __init__(self, client: AirflowClient, buckets: storage.Client, screen: Screen, home: Home) -> None:
+        self._client, self._buckets, self._screen, self._home = client, buckets, screen, home
 
     def encode(self, request: DemoRequest) -> DemoResult:
         """Take a video from end to end.
@@ -72,9 +73,7 @@ class Demo:
         if not started and (standing := self._published(address)) is not None:
             return self._result(standing, request.video, was_there=True)
         if not runs:
-            raise DemoFailed(
-                f"{address.url}: the scan started nothing for it; see the log of {SCAN_DAG}, run {scan.dag_run_id}"
-            )
+            raise DemoFailed(f"{address.url}: {SCAN_DAG} started nothing for it: {self._why_skipped(scan)}")
         run = (started or runs)[0]
         self._follow(RunTracker(self._client, self._buckets, run.dag_run_id))
         published = self._published(address)
@@ -114,7 +113,7 @@ class Demo:
             raise DemoFailed(f"{SCAN_DAG} is not through in {SCAN_TIMEOUT_S} s; see its run {run_id}")
         run = self._client.run(SCAN_DAG, run_id)
         if run.state == "failed":
-            raise DemoFailed(self._why_failed(SCAN_DAG, run_id))
+            raise self._failure(SCAN_DAG, run_id)
         return run
 
     def _follow(self, tracker: RunTracker) -> None:
@@ -123,7 +122,7 @@ class Demo:
             time.sleep(_LOOK_EVERY_S)
         self._screen.show(tracker.snapshot())
         if run.state == "failed":
-            raise DemoFailed(self._why_failed(ENCODE_DAG, tracker.run_id))
+            raise self._failure(ENCODE_DAG, tracker.run_id)
 
     def _runs_of(self, address: ObjectAddress) -> list[DagRun]:
         runs = self._client.recent_runs(ENCODE_DAG)
@@ -144,7 +143,7 @@ class Demo:
         self._screen.say("fetching the output")
         beside = self._buckets.bucket(OUTPUT_BUCKET).blob(report_name(output.name))
         report = Report.from_json(beside.download_as_bytes(), f"gs://{OUTPUT_BUCKET}/{beside.name}")
-        copy = self._folder / Path(output.name).name
+        copy = self._home.demo / Path(output.name).name
         output.download_to_filename(str(copy))
         plan = read_plan(self._buckets, WORK_BUCKET, report.job_id)
         frames = sum(track.frames for track in plan.tracks) if plan else report.frames
@@ -154,21 +153,26 @@ class Demo:
         run = self._client.run(dag_id, run_id)
         return None if run.is_over else run
 
-    def _why_failed(self, dag_id: str, run_id: str) -> str:
-        tasks = self._client.task_instances(dag_id, run_id)
-        failed = [task for task in tasks if task.state == "failed"]
+    def _failure(self, dag_id: str, run_id: str) -> DemoFailed:
+        failed = [task for task in self._client.task_instances(dag_id, run_id) if task.state == "failed"]
         if not failed:
-            return f"{dag_id}: run {run_id} failed, and none of its tasks did; see the scheduler's log"
+            return DemoFailed(f"{dag_id}: run {run_id} failed, and none of its tasks did; see the scheduler's log")
         first = min(failed, key=lambda task: (task.end_date is None, task.end_date))
-        return f"{first.task_id}: {self._error_line(dag_id, run_id, first)}"
-
-    def _error_line(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
         lines = [
             str(detail["exc_value"])
-            for event in self._client.log_events(dag_id, run_id, task)
+            for event in self._client.log_events(dag_id, run_id, first)
             for detail in event.get("error_detail") or []
         ]
-        return lines[-1] if lines else "left no error line; see its log"
+        log = self._home.task_log(dag_id, run_id, first.task_id, first.map_index, first.try_number)
+        return DemoFailed(f"{first.task_id}: {lines[-1] if lines else 'left no error line'}", log)
+
+    def _why_skipped(self, scan: DagRun) -> str:
+        """Return the reason that the scan's sensor gave for skipping."""
+        for task in self._client.task_instances(scan.dag_id, scan.dag_run_id):
+            for event in self._client.log_events(scan.dag_id, scan.dag_run_id, task) if task.try_number else []:
+                if reason := event.get("reason"):
+                    return str(reason)
+        return f"see its run {scan.dag_run_id}"
 
     def _wait_while(self, look: Callable[[], Any], timeout_s: float) -> Any:
         """Look until nothing is seen any more; return what was seen last."""

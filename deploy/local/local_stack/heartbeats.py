@@ -31,10 +31,6 @@ COMPONENTS = {"scheduler": SCHEDULER, "dag_processor": DAG_PROCESSOR, "triggerer
 """The component's name in Airflow's answer, and the program's name here."""
 
 CHECK_EVERY_S = 5.0
-# Components beat every 5 s; SQLite may hold one up for a while when everything starts at once.
-OLD_AFTER_S = 45.0
-# Imports alone take half a minute on two busy cores.
-GRACE_S = 90
 # A machine that was asleep finds every heartbeat old when it wakes: look again before doing anything.
 STRIKES = 3
 
@@ -42,7 +38,8 @@ STRIKES = 3
 class Watch:
     """Counts how often in a row each program was found without a pulse."""
 
-    def __init__(self) -> None:
+    def __init__(self, old_s: float, grace_s: float) -> None:
+        self._old_s, self._grace_s = old_s, grace_s
         self._strikes: dict[str, int] = {}
 
     def judge(self, health: dict[str, Health] | None, states: dict[str, ProgramState], now: datetime) -> dict[str, str]:
@@ -53,8 +50,8 @@ class Watch:
             states: supervisord's view of the programs.
             now: the time, with a zone.
         """
-        complaints = _complaints(health, now)
-        grown_up = {name for name, state in states.items() if state.is_running and state.uptime_s > GRACE_S}
+        complaints = _complaints(health, now, self._old_s)
+        grown_up = {name for name, state in states.items() if state.is_running and state.uptime_s > self._grace_s}
         self._strikes = {name: self._strikes.get(name, 0) + 1 for name in complaints if name in grown_up}
         due = {name: complaints[name] for name, strikes in self._strikes.items() if strikes >= STRIKES}
         for name in due:
@@ -62,7 +59,7 @@ class Watch:
         return due
 
 
-def _complaints(health: dict[str, Health] | None, now: datetime) -> dict[str, str]:
+def _complaints(health: dict[str, Health] | None, now: datetime, old_s: float) -> dict[str, str]:
     if health is None:
         return {API_SERVER: "does not answer its health endpoint"}
     complaints = {}
@@ -70,7 +67,7 @@ def _complaints(health: dict[str, Health] | None, now: datetime) -> dict[str, st
         heartbeat = health[component].heartbeat if component in health else None
         if heartbeat is None:
             complaints[program] = "never had a heartbeat"
-        elif (age_s := (now - datetime.fromisoformat(heartbeat)).total_seconds()) > OLD_AFTER_S:
+        elif (age_s := (now - datetime.fromisoformat(heartbeat)).total_seconds()) > old_s:
             complaints[program] = f"last heartbeat {age_s:.0f} s ago"
     return complaints
 
@@ -87,12 +84,14 @@ def main() -> int:
     """Watch until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    home = Home(StackSettings().home)
+    settings = StackSettings()
+    home = Home(settings.home)
     keys, ports = load_keys(home), remembered_ports(home)
     if ports is None:
         logger.error("%s: no stack was ever started here", home.root)
         return 1
-    supervisor, watch, told_to_stop = Supervisor(ports, keys), Watch(), threading.Event()
+    supervisor, told_to_stop = Supervisor(ports, keys), threading.Event()
+    watch = Watch(settings.heartbeat_old_s, settings.heartbeat_grace_s)
     parent = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: told_to_stop.set())
     while not told_to_stop.wait(CHECK_EVERY_S):

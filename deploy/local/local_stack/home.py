@@ -34,6 +34,11 @@ class Home:
         for folder in (self.airflow, self.airflow / "config", self.storage, self.logs, self.demo):
             folder.mkdir(exist_ok=True)
 
+    def task_log(self, dag_id: str, run_id: str, task_id: str, map_index: int, try_number: int) -> Path:
+        """Return where Airflow keeps the log of one try of a task instance (``[logging] log_filename_template``)."""
+        folder = self.task_logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        return (folder if map_index < 0 else folder / f"map_index={map_index}") / f"attempt={try_number}.log"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the home for one start or stop; a second caller waits."""
