@@ -1,0 +1,54 @@
+"""A node that is taken away in the middle of a long film, as a spot machine is, and brought back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.airflow import TestStack
+from tests.cluster.film import check_film, repeat_clip
+from tests.cluster.pods import PodWatcher, await_that
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+
+CHUNKS = 15
+MIDDLING_VIDEO = {"codec": "libx264", "crf": 24, "preset": "placebo"}
+
+
+def test_a_film_of_five_minutes_survives_the_loss_of_a_node(
+    stack: TestStack,
+    pods: PodWatcher,
+    clip: Path,
+    tmp_path: Path,
+    node_switch: Callable[[str, str], None],
+) -> None:
+    film = repeat_clip(clip, tmp_path / "five minutes.mp4", 10)
+    run = stack.start(film, chunk_s=20, video=MIDDLING_VIDEO)
+    await_that("chunks done", lambda: sum(t.state == "success" for t in run.tasks("encode_chunk")) >= 3, 400, 2)
+    on_node = await_that(
+        "a chunk on the last node",
+        lambda: [pod for pod in pods.current("encode", "Running") if pod.spec.node_name == last_node(pods)],
+        300,
+    )
+    node = last_node(pods)
+    node_switch("down", node)
+    lost = {pod.metadata.uid for pod in pods.current() if pod.spec.node_name == node}
+    assert lost or on_node
+    time.sleep(90)  # longer than Kubernetes and Mapreel need to give the node up
+    node_switch("up", node)
+
+    assert run.await_end(900) == "success"
+    check_film(film, run.output(tmp_path))
+    assert len(run.tasks("encode_chunk")) == CHUNKS
+    # One more encode for each chunk that was on the node when it went, and none for any other.
+    assert pods.encodes_beyond(CHUNKS) <= max(1, len(lost))
+    assert {task.try_number for task in run.tasks("encode_chunk")} == {1}
+
+
+def last_node(pods: PodWatcher) -> str:
+    names = sorted(node.metadata.name for node in pods.client.list_node().items)
+    assert len(names) > 1, "one node cannot be lost"
+    return str(names[-1])

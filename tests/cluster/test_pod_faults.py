@@ -1,0 +1,110 @@
+"""What may happen to a pod: each time the film comes out whole, or the task's log says why not."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cluster.airflow import SLOW_VIDEO, Run, TestStack
+from tests.cluster.film import check_film
+from tests.cluster.pods import PodWatcher, await_that
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+
+def change_encoder(stack: TestStack, **fields: object) -> None:
+    template = yaml.safe_load(stack.template.read_text())
+    template["spec"]["containers"][0].update(fields)
+    stack.set_template(yaml.safe_dump(template))
+
+
+def await_log(run: Run, task_id: str, text: str, timeout_s: float = 180) -> str:
+    def look() -> str | None:
+        if not any(task.try_number for task in run.tasks(task_id)):
+            return None
+        log = run.log(task_id)
+        return log if text in log else None
+
+    return await_that(f"{text!r} in the log of {task_id}", look, timeout_s, 2)
+
+
+def test_a_killed_pod_is_started_over_within_its_try(
+    stack: TestStack, pods: PodWatcher, film: Path, tmp_path: Path
+) -> None:
+    run = stack.start(film, chunk_s=10, video=SLOW_VIDEO)
+    victim = await_that("a running chunk", lambda: pods.current("encode", "Running"))[0]
+    time.sleep(5)  # into the middle of the encode
+    chunk = int(victim.metadata.labels["mapreel/chunk"])
+    name = victim.metadata.name
+    subprocess.run(
+        ["kubectl", "-n", pods.namespace, "delete", "pod", name, "--force", "--grace-period=0"],
+        check=True,
+        capture_output=True,
+    )
+
+    assert run.await_end() == "success"
+    check_film(film, run.output(tmp_path))
+    assert pods.encodes_beyond(3) == 1
+    assert [task.try_number for task in run.tasks("encode_chunk")] == [1, 1, 1]
+    assert "uses up no attempt (1 of 10 disruptions)" in run.log("encode_chunk", chunk)
+
+
+def test_a_pod_out_of_memory_gets_twice_as_much_until_it_is_enough(
+    stack: TestStack, pods: PodWatcher, film: Path, tmp_path: Path
+) -> None:
+    # So little that even the program does not start in it, and far from what an encoder takes.
+    change_encoder(stack, resources={"limits": {"memory": "96Mi"}, "requests": {"cpu": "250m"}})
+    run = stack.start(film, chunk_s=0)
+    assert run.await_end(600) == "success"
+    check_film(film, run.output(tmp_path))
+    (task,) = run.tasks("encode_chunk")
+    assert task.try_number == 1
+    sizes = [seen.memory for seen in pods.encodes()]
+    assert len(sizes) > 1
+    assert sizes == [f"{96 * 2**times}Mi" for times in range(len(sizes))]
+    assert "Starting it over with 192 MiB" in run.log("encode_chunk", 0)
+
+
+def test_an_image_that_cannot_be_pulled_is_said_within_minutes(stack: TestStack, pods: PodWatcher, film: Path) -> None:
+    change_encoder(stack, image="localhost/there-is-no-such-image:1", imagePullPolicy="IfNotPresent")
+    started = time.monotonic()
+    run = stack.start(film)
+    log = await_log(run, "split_video", "check MAPREEL_ENCODER_IMAGE")
+    assert time.monotonic() - started < 150
+    assert "image localhost/there-is-no-such-image:1 cannot be pulled" in log
+    run.mark_failed()
+
+
+def test_an_unschedulable_pod_says_what_it_waits_for(stack: TestStack, pods: PodWatcher, film: Path) -> None:
+    template = yaml.safe_load(stack.template.read_text())
+    template["spec"]["nodeSelector"] = {"there-is": "no-such-node"}
+    stack.set_template(yaml.safe_dump(template))
+    run = stack.start(film)
+    log = await_log(run, "split_video", "no node takes it")
+    assert "didn't match node selector" in log or "didn't match Pod's node affinity" in log
+    assert "MAPREEL_POD_TEMPLATE" in log
+    run.mark_failed()
+
+
+def test_a_chunk_cleared_while_it_runs_is_made_anew_beside_no_other(
+    stack: TestStack, pods: PodWatcher, film: Path, tmp_path: Path
+) -> None:
+    run = stack.start(film, chunk_s=10, video=SLOW_VIDEO)
+    victim = await_that("a running chunk", lambda: pods.current("encode", "Running"))[0]
+    time.sleep(5)
+    chunk = int(victim.metadata.labels["mapreel/chunk"])
+    run.clear("encode_chunk", chunk)
+
+    assert run.await_end() == "success"
+    check_film(film, run.output(tmp_path))
+    assert pods.encodes_beyond(3) == 1
+    again = [seen for seen in pods.encodes() if seen.chunk == str(chunk)]
+    assert again[0].uid == victim.metadata.uid
+    assert len(again) == 2
+    assert "Succeeded" not in again[0].phases
+    # The clearing is a try of its own; the new one did not fail on the pod that was being deleted.
+    assert run.tasks("encode_chunk")[chunk].try_number == 2
