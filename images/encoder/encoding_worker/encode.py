@@ -6,6 +6,7 @@ sees frames numbered from 0; their real times are given back by ``merge``, from 
 
 from __future__ import annotations
 
+import io
 import logging
 from dataclasses import dataclass
 from fractions import Fraction
@@ -103,6 +104,8 @@ class _Input:
     """What a chunk is decoded from."""
 
     url: str
+    media: str | io.RawIOBase
+    """The same for a reader in this process."""
     stream: str
     offset: int
     unit: Fraction | None
@@ -127,10 +130,10 @@ class _Encoding:
         check_encoder(self.task.job.profile.video)
         piece = self._fetch_piece()
         if piece is not None:
-            return self._encode(_Input(f"file:{piece}", "0", self.chunk.piece_offset, self.time_base, is_piece=True))
+            return self._encode(_Input(f"file:{piece}", f"file:{piece}", "0", self.chunk.piece_offset, self.time_base, is_piece=True))
         with open_source(self.task.store, self.task.job.source) as door:
             try:
-                manifest = self._encode(_Input(door.url, str(self.track.stream), 0, None, is_piece=False))
+                manifest = self._encode(_Input(door.url, door.open(), str(self.track.stream), 0, None, is_piece=False))
             except Exception:
                 door.check()
                 raise
@@ -244,7 +247,7 @@ class _Encoding:
             frames[:] = mine
         else:
             mine = [f for f in frames if f.pts is not None and chunk.start_pts <= f.pts < chunk.end_pts]
-        damage = find_damage(source.url, source.stream, self.track, chunk, source.offset, messages, self.what)
+        damage = find_damage(source.media, source.stream, self.track, chunk, source.offset, messages, self.what)
         got = digest_pts(frame.pts for frame in mine if frame.pts is not None)
         if got != chunk.pts_digest:
             missing = f"{chunk.frames} frames planned, {len(mine)} decoded"

@@ -6,6 +6,7 @@ object's name, so that no name can become an option, a protocol or a pattern.
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import secrets
@@ -25,12 +26,59 @@ _MOST_BYTES = 8 * 1024 * 1024
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
+class SourceFile(io.RawIOBase):
+    """The source as a file that is read by ranges, in blocks that grow while it is read on."""
+
+    def __init__(self, store: Store, source: Source) -> None:
+        self._store = store
+        self._source = source
+        self._place = 0
+        self._block = b""
+        self._block_start = 0
+        self._step = _FIRST_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._source.content.size_bytes}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        total = self._source.content.size_bytes
+        if self._place >= total or size == 0:
+            return b""
+        at = self._place - self._block_start
+        if not 0 <= at < len(self._block):
+            goes_on = self._place == self._block_start + len(self._block)
+            self._step = min(self._step * 2, _MOST_BYTES) if goes_on else _FIRST_BYTES
+            end = min(total, self._place + max(self._step, size))
+            self._block = self._store.read_range(self._source.address, self._source.generation, self._place, end)
+            self._block_start, at = self._place, 0
+        data = self._block[at:] if size < 0 else self._block[at : at + size]
+        self._place += len(data)
+        return data
+
+
 class SourceDoor:
     """Where the source can be read, and what went wrong behind the door, which ffmpeg cannot tell."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, store: Store, source: Source) -> None:
         self.url = url
         self.error: MapreelError | None = None
+        self._store = store
+        self._source = source
+
+    def open(self) -> SourceFile:
+        """Return the source as a file, for a reader in this process, which needs no door."""
+        return SourceFile(self._store, self._source)
 
     def check(self) -> None:
         """Raise what kept the source from being read, if anything did."""
@@ -85,7 +133,7 @@ def open_source(store: Store, source: Source) -> Iterator[SourceDoor]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    door = SourceDoor(f"http://127.0.0.1:{server.server_port}{path}")
+    door = SourceDoor(f"http://127.0.0.1:{server.server_port}{path}", store, source)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

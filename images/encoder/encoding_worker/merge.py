@@ -106,7 +106,7 @@ def _mux(task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, path
     with open_source(task.store, task.job.source) as door:
         try:
             subtitles = extract_subtitles(task, plan, door.url, task.job.profile.container)
-            command = mux_film(task, plan, joiner, Sides(sounds, subtitles), door.url, path)
+            command = mux_film(task, plan, joiner, Sides(sounds, subtitles), door, path)
         except Exception:
             door.check()
             raise

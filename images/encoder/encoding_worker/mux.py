@@ -12,6 +12,7 @@ from encoding_contract.plan import Plan, SourceStream, StreamKind
 from encoding_contract.profile import Container
 from encoding_worker.demuxing import input_options, open_media
 from encoding_worker.ffmpeg import run_ffmpeg
+from encoding_worker.gateway import SourceDoor
 from encoding_worker.holding import is_held, subtitle_codec
 from encoding_worker.join import Joiner
 from encoding_worker.tags import write_tags
@@ -60,7 +61,7 @@ def extract_subtitles(task: Task, plan: Plan, url: str, container: Container) ->
     return path
 
 
-def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, source_url: str, output: Path) -> str:
+def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceDoor, output: Path) -> str:
     """Write the film; return the command that did.
 
     Raises:
@@ -76,7 +77,7 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, source_url: s
     film = ffmpeg.input("pipe:0", format="mp4" if container is Container.MP4 else "matroska", **film_options)
     sounds = {stream.index: ffmpeg.input(f"file:{path}", copyts=None) for stream, path in sides.audio}
     subtitles = ffmpeg.input(f"file:{sides.subtitles}", copyts=None) if sides.subtitles else None
-    source = ffmpeg.input(source_url, **input_options(source_url), copyts=None)
+    source = ffmpeg.input(door.url, **input_options(door.url), copyts=None)
     films = {track.stream: position for position, track in enumerate(plan.tracks)}
     chosen = []
     streams: list[SourceStream] = []
@@ -113,7 +114,7 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, source_url: s
         max_interleave_delta="0",
         **options,
     )
-    with open_media(source_url, task.job.source.address.url) as media:
+    with open_media(door.open(), task.job.source.address.url) as media:
         tags = write_tags(task.scratch / "tags.txt", plan, streams, media, container)
     arguments = _add_input(list(written.overwrite_output().get_args()), tags)
     run = run_ffmpeg(arguments, f"job {task.job.id} mux", feed=joiner.feed)

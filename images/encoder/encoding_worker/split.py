@@ -100,7 +100,7 @@ class _Cut:
 
 def _split(task: Task, door: SourceDoor) -> Plan:
     name = task.job.source.address.url
-    with open_media(door.url, name) as container:
+    with open_media(door.open(), name) as container:
         streams = describe_streams(container)
         videos = [container.streams[s.index] for s in streams if s.kind is StreamKind.VIDEO]
         films = [stream for stream in videos if isinstance(stream, VideoStream) and is_encodable(stream)]
@@ -137,7 +137,7 @@ def _begin(
 ) -> _Cut:
     name = f"{task.job.source.address.url} video stream {stream.index}"
     # A second handle: where decoding has moved on, the cut would miss what was read.
-    with open_media(door.url, name) as look:
+    with open_media(door.open(), name) as look:
         same = look.streams[stream.index]
         assert isinstance(same, VideoStream)
         track = describe_track(door.url, name, same, first_frame(look, same, name))
