@@ -3,7 +3,7 @@
 Keeps the outputs (same stem, the container's ending), and writes a JSON line for each file: file, outcome
 (``encoded``, ``bad input`` or ``failed``), error line, report.
 
-    python -m tests.corpus --media FOLDER --out FOLDER [--profile NAME] [--set video.codec=libx265 ...] [--judge PROGRAM]
+    python -m tests.corpus --media FOLDER --out FOLDER [--profile NAME] [--set video.codec=libx265 ...]
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
@@ -166,13 +165,17 @@ def main() -> int:
                 lines.append(line)
                 verdict = line.get("judge")
                 shown = "" if verdict is None else "holds" if verdict["ok"] else "FAULTY " + "; ".join(verdict["fails"])
-                print(f"{line['outcome']:10} {line['seconds']:7.1f} s  {line['file'][:44]:44} {line['error'] or shown}", flush=True)
+                print(
+                    f"{line['outcome']:10} {line['seconds']:7.1f} s  {line['file'][:44]:44} {line['error'] or shown}",
+                    flush=True,
+                )
     with (given.out / "corpus.jsonl").open("w") as log:
         for line in lines:
             log.write(json.dumps(line, ensure_ascii=False) + "\n")
     failed = [line for line in lines if line["outcome"] == "failed" or not line.get("judge", {"ok": True})["ok"]]
     done = sum(line["outcome"] == "encoded" for line in lines)
-    print(f"{done} encoded, {sum(line['outcome'] == 'bad input' for line in lines)} bad input, {len(failed)} failed or faulty")
+    bad = sum(line["outcome"] == "bad input" for line in lines)
+    print(f"{done} encoded, {bad} bad input, {len(failed)} failed or faulty")
     return 1 if failed else 0
 
 

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -42,6 +43,8 @@ class SourceStream(Document):
     dispositions: tuple[str, ...] = ()
     channels: int | None = None
     sample_rate_hz: int | None = None
+    has_usable_times: bool = True
+    """Whether an audio track's timestamps run with its samples; where not, the samples alone are the clock."""
     codec_tag: str = ""
     filename: str | None = None
     mimetype: str | None = None
@@ -177,7 +180,7 @@ class Plan(VersionedDocument):
                 frame = chunk.end_frame
             if frame != track.frames:
                 raise ValueError(f"chunks: track {position} has {track.frames} frames, its chunks {frame}")
-            for before, after in zip(chunks, chunks[1:], strict=False):
+            for before, after in pairwise(chunks):
                 if before.end_pts != after.start_pts or before.start_pts >= before.end_pts:
                     raise ValueError(f"chunks: chunk {before.index} does not end where {after.index} begins")
         return self

@@ -126,9 +126,7 @@ def _make(task: Task, plan: Plan, tracks: tuple[SourceStream, ...], inputs: str)
     )
 
 
-def _run(
-    task: Task, plan: Plan, tracks: tuple[SourceStream, ...], url: str, paths: list[str], what: str
-) -> Run:
+def _run(task: Task, plan: Plan, tracks: tuple[SourceStream, ...], url: str, paths: list[str], what: str) -> Run:
     source = ffmpeg.input(url, **input_options(url), copyts=None)
     outputs = []
     for stream, path in zip(tracks, paths, strict=True):
@@ -161,7 +159,8 @@ def _track_options(task: Task, stream: SourceStream) -> dict[str, str]:
         )
     options = {"c:a": codec.value}
     # Silence goes into holes of the timeline of more than 0.1 s; smaller jitter of timestamps stays as it is.
-    filters = ["aresample=async=1:min_hard_comp=0.100000"]
+    # Where timestamps run against the samples, that would throw sound away: there the samples are counted.
+    filters = ["aresample=async=1:min_hard_comp=0.100000" if stream.has_usable_times else "asetpts=N/SR/TB+STARTPTS"]
     channels = stream.channels or 2
     if codec is AudioCodec.OPUS:
         # libopus knows no side channels: 5.1(side) and the like are named anew, not mixed.

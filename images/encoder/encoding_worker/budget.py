@@ -6,6 +6,8 @@ with complexity to the power of 0.6, so that quiet passages are not starved.
 
 from __future__ import annotations
 
+import math
+
 from encoding_contract.plan import Chunk, Plan
 from encoding_contract.profile import VideoSettings
 
@@ -24,4 +26,4 @@ def chunk_kbps(settings: VideoSettings, plan: Plan, chunk: Chunk) -> int | None:
 
 
 def _share(chunk: Chunk) -> float:
-    return float(max(1.0, chunk.weight_bytes / chunk.frames)) ** _COMPRESSION
+    return math.pow(max(1.0, chunk.weight_bytes / chunk.frames), _COMPRESSION)

@@ -15,6 +15,7 @@ import typer
 
 from encoding_contract.command import Verb
 from encoding_contract.errors import ExitCode, MapreelError
+from encoding_contract.objects import JobObjects
 from encoding_worker import settings
 from encoding_worker.audio import encode_audio
 from encoding_worker.encode import encode
@@ -24,7 +25,6 @@ from encoding_worker.scratch import scratch_folder
 from encoding_worker.split import split
 from encoding_worker.store import Store
 from encoding_worker.task import Task, load_job, program_version
-from encoding_contract.objects import JobObjects
 
 logger = logging.getLogger("mapreel")
 

@@ -10,6 +10,7 @@ import io
 import re
 
 import av
+from av.video.frame import VideoFrame
 
 from encoding_contract.plan import Chunk, CutMethod, VideoTrack
 from encoding_worker.demuxing import open_media
@@ -38,7 +39,7 @@ def find_damage(
         source = container.streams[int(stream)]
         for packet in container.demux(source):
             try:
-                frames = packet.decode()
+                frames = [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
             except av.error.FFmpegError:
                 continue
             for frame in frames:

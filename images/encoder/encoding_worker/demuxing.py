@@ -23,6 +23,7 @@ ALLOWED_FORMATS = (
 SOURCE_PROTOCOLS = "http,tcp"
 FILE_PROTOCOLS = "file,pipe"
 
+
 def input_options(url: str) -> dict[str, str]:
     """Return the demuxer's options that keep media from opening anything but itself."""
     protocols = SOURCE_PROTOCOLS if url.startswith("http://127.0.0.1:") else FILE_PROTOCOLS
@@ -42,10 +43,12 @@ def open_media(media: str | io.RawIOBase, name: str) -> Iterator[InputContainer]
     """
     try:
         options = input_options(media if isinstance(media, str) else "")
-        container = av.open(media, options=options, metadata_errors="replace")
+        container: InputContainer = av.open(media, "r", options=options, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UnreadableSource(f"{name}: is no video that ffmpeg can read ({reason}); remove it, or upload it again") from error
+        raise UnreadableSource(
+            f"{name}: is no video that ffmpeg can read ({reason}); remove it, or upload it again"
+        ) from error
     try:
         yield container
     finally:

@@ -10,6 +10,7 @@ import io
 import logging
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import ffmpeg
@@ -94,7 +95,9 @@ def _stands(task: Task, manifest: ChunkManifest) -> bool:
     for stored in (manifest.video, manifest.frame_list):
         found = task.store.stat(task.address(stored.name))
         if found is None or found[0] != stored.content:
-            logger.warning("job %s chunk %d: %s is missing or changed; made anew", task.job.id, manifest.chunk, stored.name)
+            logger.warning(
+                "job %s chunk %d: %s is missing or changed; made anew", task.job.id, manifest.chunk, stored.name
+            )
             return False
     return True
 
@@ -130,7 +133,9 @@ class _Encoding:
         check_encoder(self.task.job.profile.video)
         piece = self._fetch_piece()
         if piece is not None:
-            return self._encode(_Input(f"file:{piece}", f"file:{piece}", "0", self.chunk.piece_offset, self.time_base, is_piece=True))
+            return self._encode(
+                _Input(f"file:{piece}", f"file:{piece}", "0", self.chunk.piece_offset, self.time_base, is_piece=True)
+            )
         with open_source(self.task.store, self.task.job.source) as door:
             try:
                 manifest = self._encode(_Input(door.url, door.open(), str(self.track.stream), 0, None, is_piece=False))
@@ -216,7 +221,9 @@ class _Encoding:
         rate = Fraction(self.track.frame_rate)
         picture = picture.filter("settb", f"{rate.denominator}/{rate.numerator}").filter("setpts", "N")
         width, height = picture_size(settings, self.track)
-        options = encoder_options(settings, self.track, choose_pixel_format(settings, self.track, width, height), threads, kbps)
+        options = encoder_options(
+            settings, self.track, choose_pixel_format(settings, self.track, width, height), threads, kbps
+        )
         if number:
             options |= {"pass": str(number), "passlogfile": str(self.task.scratch / f"pass-{self.chunk.index}")}
         output = ffmpeg.output(
@@ -259,7 +266,9 @@ class _Encoding:
                 "set damaged: tolerate in the profile to encode what a player would show"
             )
         if not mine:
-            raise DamagedSource(f"{self.what} of {self.task.job.source.address.url}: no frame decodes; repair the source")
+            raise DamagedSource(
+                f"{self.what} of {self.task.job.source.address.url}: no frame decodes; repair the source"
+            )
         return mine, damage
 
     def _first_gap(self, mine: list[Frame]) -> str:
@@ -267,7 +276,7 @@ class _Encoding:
         if not times:
             return ""
         step = 1 / Fraction(self.track.frame_rate) / self.time_base
-        at = next((a for a, b in zip(times, times[1:], strict=False) if b - a > step * Fraction(3, 2)), times[-1])
+        at = next((a for a, b in pairwise(times) if b - a > step * Fraction(3, 2)), times[-1])
         return f", a gap after {float(self.track.seconds(at - self.track.first_pts)):.3f} s"
 
     def _count_packets(self, expected: int) -> None:
@@ -284,7 +293,7 @@ _TWO_PASS = frozenset({VideoCodec.X264, VideoCodec.X265, VideoCodec.VP9})
 
 
 def remake_from_source(task: Task, plan: Plan, chunk: Chunk) -> ChunkManifest:
-    """Encode a chunk anew, decoded from the source's very beginning: for a piece that gave other frames than the source."""
+    """Encode a chunk anew, decoded from the source's very beginning: its piece gave other frames than the source."""
     inputs = describe_inputs(task, plan, chunk).digest()
     manifest = _Encoding(task, plan, chunk.model_copy(update={"piece": None}), inputs).make()
     task.store.write(task.address(task.objects.chunk_manifest(chunk.index)), manifest.to_json())

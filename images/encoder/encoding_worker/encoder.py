@@ -38,8 +38,10 @@ def _known_encoders() -> frozenset[str]:
 def _check_gpu(codec: VideoCodec) -> None:
     """Encode one black picture: the only question to a driver whose answer counts."""
     trial = subprocess.run(
-        [find_ffmpeg(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", "color=black:s=256x256", "-frames:v", "1"]
-        + ["-c:v", codec.value, "-f", "null", "-"],
+        [
+            *(find_ffmpeg(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", "color=black:s=256x256"),
+            *("-frames:v", "1", "-c:v", codec.value, "-f", "null", "-"),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -154,7 +156,9 @@ def _display_in_units(display: MasteringDisplay) -> str:
         return ",".join(str(round(Fraction(value) * 50_000)) for value in pair)
 
     light = f"{round(Fraction(display.max_luminance) * 10_000)},{round(Fraction(display.min_luminance) * 10_000)}"
-    return f"G({point(display.green)})B({point(display.blue)})R({point(display.red)})WP({point(display.white)})L({light})"
+    return (
+        f"G({point(display.green)})B({point(display.blue)})R({point(display.red)})WP({point(display.white)})L({light})"
+    )
 
 
 def _display_in_numbers(display: MasteringDisplay) -> str:
@@ -162,4 +166,6 @@ def _display_in_numbers(display: MasteringDisplay) -> str:
         return ",".join(f"{float(Fraction(value)):.5f}" for value in pair)
 
     light = f"{float(Fraction(display.max_luminance)):.4f},{float(Fraction(display.min_luminance)):.4f}"
-    return f"G({point(display.green)})B({point(display.blue)})R({point(display.red)})WP({point(display.white)})L({light})"
+    return (
+        f"G({point(display.green)})B({point(display.blue)})R({point(display.red)})WP({point(display.white)})L({light})"
+    )

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -43,7 +44,7 @@ def find_ffmpeg() -> str:
     """
     remedy = "install the locked requirements (imageio-ffmpeg), or unset IMAGEIO_FFMPEG_EXE"
     try:
-        path = imageio_ffmpeg.get_ffmpeg_exe()
+        path: str = imageio_ffmpeg.get_ffmpeg_exe()
         banner = subprocess.run([path, "-version"], capture_output=True, text=True, check=True, timeout=60).stdout
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         raise IncompatibleVersion(f"no ffmpeg program that runs ({error}); {remedy}") from error
@@ -203,10 +204,8 @@ class _Watch:
             self.process.kill()
         finally:
             if self.process.stdin is not None:
-                try:
+                with suppress(BrokenPipeError):
                     self.process.stdin.close()
-                except BrokenPipeError:
-                    pass
 
     def _read_stderr(self) -> None:
         assert self.process.stderr is not None

@@ -15,7 +15,7 @@ _NO_PTS = -(2**63)
 
 @dataclass(frozen=True)
 class Frame:
-    """A decoded frame: its PTS in the track's time base (``None`` where it has none), and the Adler-32 of its pixels."""
+    """A decoded frame: PTS in the track's time base (``None`` where it has none), and the Adler-32 of its pixels."""
 
     pts: int | None
     checksum: str

@@ -38,20 +38,25 @@ class SourceFile(io.RawIOBase):
         self._step = _FIRST_BYTES
 
     def readable(self) -> bool:
+        """Return that it can be read."""
         return True
 
     def seekable(self) -> bool:
+        """Return that any place of it can be reached."""
         return True
 
     def tell(self) -> int:
+        """Return the place, in bytes."""
         return self._place
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, in bytes; return it."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._source.content.size_bytes}[whence]
         self._place = max(0, start + offset)
         return self._place
 
     def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` bytes; fewer do not mean the end, none do."""
         total = self._source.content.size_bytes
         if self._place >= total or size == 0:
             return b""

@@ -71,9 +71,13 @@ def _of_track(track: VideoTrack, settings: VideoSettings, container: Container) 
     lost: list[LeftOut] = []
     codec = settings.codec.value
     if track.has_alpha and not (codec == "libvpx-vp9" and container is not Container.MP4):
-        lost.append(LeftOut(what=f"alpha {where}", reason=f"{codec} in {container.value} has none; libvpx-vp9 in mkv has"))
+        lost.append(
+            LeftOut(what=f"alpha {where}", reason=f"{codec} in {container.value} has none; libvpx-vp9 in mkv has")
+        )
     if not is_field_order_kept(settings, track):
-        lost.append(LeftOut(what=f"field order {where}", reason=f"{codec} cannot mark interlaced pictures; libx264 can"))
+        lost.append(
+            LeftOut(what=f"field order {where}", reason=f"{codec} cannot mark interlaced pictures; libx264 can")
+        )
     if track.has_dolby_vision:
         lost.append(LeftOut(what=f"Dolby Vision {where}", reason=f"{codec} is not told of it; the base layer is whole"))
     return lost

@@ -27,6 +27,8 @@ from encoding_worker.demuxing import open_media
 from encoding_worker.task import Task
 from encoding_worker.timeline import shift_to_middle
 
+VideoPacket = Packet[VideoStream]
+
 _MILLISECOND = Fraction(1, 1000)
 
 
@@ -68,7 +70,7 @@ class Joiner:
         """Write everything into a process' standard input."""
         assert process.stdin is not None
         is_mp4 = self._container is Container.MP4
-        # A growing MP4 has no index at its end: fragments carry their own. delay_moov: AV1 and HEVC headers from packets.
+        # A growing MP4 has no index at its end: fragments carry their own.
         options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"} if is_mp4 else {}
         output = av.open(process.stdin, "w", format="mp4" if is_mp4 else "matroska", options=options)
         streams = [self._add_stream(output, position) for position in range(len(self._tracks))]
@@ -84,8 +86,6 @@ class Joiner:
             template = container.streams.video[0]
             stream = output.add_stream_from_template(template, opaque=True)
             stream.time_base = self.bases[position]
-            # fourcc of the Matroska file means nothing to MP4
-            stream.codec_context.codec_tag = 0 if self._container is Container.MP4 else stream.codec_context.codec_tag
         return stream
 
     def _fetch(self, joined: JoinedChunk) -> Path:
@@ -96,7 +96,7 @@ class Joiner:
             )
         return path
 
-    def _packets(self, position: int, stream: VideoStream) -> Iterator[tuple[Fraction, int, Packet]]:
+    def _packets(self, position: int, stream: VideoStream) -> Iterator[tuple[Fraction, int, VideoPacket]]:
         """Yield a track's packets in decoding order, each with its decoding time in seconds."""
         base = self.bases[position]
         clock = _Clock(self._times(position, base), self._most_reordered(position))
@@ -132,9 +132,7 @@ class Joiner:
         """Return the output's PTS of all frames of a track, on the middle clock, strictly increasing."""
         track = self._plan.tracks[position]
         source_base, shift = Fraction(track.time_base), self._shift(position, base)
-        times = [
-            round((pts * source_base + shift) / base) for joined in self._tracks[position] for pts in joined.times
-        ]
+        times = [round((pts * source_base + shift) / base) for joined in self._tracks[position] for pts in joined.times]
         if any(b <= a for a, b in pairwise(times)):
             raise ProofFailed(
                 f"job {self._task.job.id}: frames of video stream {track.stream} fall on one {float(base):g} s tick of "
@@ -143,7 +141,7 @@ class Joiner:
         return times
 
     def _shift(self, position: int, base: Fraction) -> Fraction:
-        """Return what is added to source time: in whole ticks of the first track, so that none of its times is rounded."""
+        """Return what is added to source time: whole ticks, so that no time is rounded."""
         shift = shift_to_middle(self._plan)
         return shift if base == _MILLISECOND else round(shift / base) * base
 
@@ -152,7 +150,7 @@ class Joiner:
         return self._shift(0, self.bases[0]) - shift_to_middle(self._plan)
 
     def _most_reordered(self, position: int) -> int:
-        """Return how many packets at most are decoded before one that is shown earlier, from the first chunk's header."""
+        """Return how many packets at most are decoded before one that is shown earlier, by the first chunk."""
         path = self._fetch(self._tracks[position][0])
         deepest = 0
         with open_media(f"file:{path}", "chunk") as container:
@@ -163,7 +161,7 @@ class Joiner:
         return deepest
 
 
-def _pts(packet: Packet) -> int:
+def _pts(packet: VideoPacket) -> int:
     if packet.pts is None:
         raise ProofFailed("an encoded packet has no timestamp; clear the chunk")
     return packet.pts

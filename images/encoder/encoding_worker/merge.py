@@ -77,7 +77,9 @@ def _gather(task: Task, plan: Plan) -> _Gathered:
             manifest = ensure_chunk(task, plan, chunk)
             frames = load_frames(task, manifest)
             if joined and (difference := compare_overlap(chunk, before, frames)):
-                logger.warning("job %s: %s; chunk %d is encoded anew from the source", task.job.id, difference, chunk.index)
+                logger.warning(
+                    "job %s: %s; chunk %d is encoded anew from the source", task.job.id, difference, chunk.index
+                )
                 gathered.notes.append(f"{difference}: chunk {chunk.index} was encoded anew from the whole source")
                 manifest = remake_from_source(task, plan, chunk)
                 frames = load_frames(task, manifest)
@@ -89,7 +91,9 @@ def _gather(task: Task, plan: Plan) -> _Gathered:
             before = frames[-64:]
         gathered.tracks.append(joined)
     frames_total = sum(manifest.frames for manifest in gathered.manifests)
-    gathered.proof.append(f"{len(plan.chunks)} chunks: {frames_total} frames went into the encoders, as planned, and as many came out")
+    gathered.proof.append(
+        f"{len(plan.chunks)} chunks: {frames_total} frames went into the encoders, as planned, and as many came out"
+    )
     if overlaps:
         gathered.proof.append(f"{overlaps} borders: both neighbours decode the same frames there")
     return gathered
@@ -134,7 +138,9 @@ def _publish(
     job = task.job
     found = task.store.stat(job.source.address)
     if found is not None and found[0] != job.source.content:
-        raise SourceGone(f"{job.source.address.url}: was replaced while it was encoded; the next scan takes the new one")
+        raise SourceGone(
+            f"{job.source.address.url}: was replaced while it was encoded; the next scan takes the new one"
+        )
     name = output_name(job.output_prefix, job.source.address.name, job.profile.container)
     output = ObjectAddress(bucket=job.output_bucket, name=name)
     content = content_of(path)
@@ -176,7 +182,9 @@ def _report(
     profile = task.job.profile
     commands = [line for manifest in gathered.manifests for line in manifest.commands]
     cut_notes = [
-        f"video stream {track.stream} was cut by frame number: {track.cut_reason}" for track in plan.tracks if track.cut_reason
+        f"video stream {track.stream} was cut by frame number: {track.cut_reason}"
+        for track in plan.tracks
+        if track.cut_reason
     ]
     return Report(
         job_id=task.job.id,
@@ -192,7 +200,9 @@ def _report(
         left_out=tuple(list_left_out(plan, profile.video, profile.container)),
         damage=tuple(plan.damage) + tuple(spot for manifest in gathered.manifests for spot in manifest.damage),
         notes=(*audio.notes, *cut_notes, *gathered.notes),
-        versions=tuple(sorted({program_version(), plan.splitter, audio.encoder, *(m.encoder for m in gathered.manifests)})),
+        versions=tuple(
+            sorted({program_version(), plan.splitter, audio.encoder, *(m.encoder for m in gathered.manifests)})
+        ),
         commands=(*commands, *audio.commands, command),
         merge_timing=timing,
         audio_timing=audio.timing,

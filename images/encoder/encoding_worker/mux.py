@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 
-from encoding_contract.manifest import AudioManifest
 from encoding_contract.plan import Plan, SourceStream, StreamKind
 from encoding_contract.profile import Container
 from encoding_worker.demuxing import input_options, open_media
@@ -79,7 +79,7 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
     subtitles = ffmpeg.input(f"file:{sides.subtitles}", copyts=None) if sides.subtitles else None
     source = ffmpeg.input(door.url, **input_options(door.url), copyts=None)
     films = {track.stream: position for position, track in enumerate(plan.tracks)}
-    chosen = []
+    chosen: list[Any] = []
     streams: list[SourceStream] = []
     options: dict[str, str] = {}
     for stream in plan.streams:

@@ -19,7 +19,10 @@ from pathlib import Path
 import av
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
+
+VideoPacket = Packet[VideoStream]
 
 PIECE_UNIT = Fraction(1, 1000)
 """Seconds of a tick in a piece; each stands for one tick of the source."""
@@ -62,7 +65,7 @@ class TrackPackets:
     fault: str = ""
     """Why PTS cannot tell the frames apart; empty where they can."""
 
-    def take(self, packet: Packet) -> None:
+    def take(self, packet: VideoPacket) -> None:
         """Note a packet."""
         if packet.pts is None or packet.dts is None:
             self.fault = self.fault or f"packet {len(self.shown)} has no timestamp"
@@ -79,7 +82,11 @@ class TrackPackets:
             return
         self.shown.append(packet.pts)
         self.sizes.append(packet.size)
-        self.last_end = max(self.last_end, packet.pts + (packet.duration or 0)) if len(self.shown) > 1 else packet.pts + (packet.duration or 0)
+        self.last_end = (
+            max(self.last_end, packet.pts + (packet.duration or 0))
+            if len(self.shown) > 1
+            else packet.pts + (packet.duration or 0)
+        )
 
     def finish(self) -> None:
         """Sort what was seen, and look for what only the whole shows."""
@@ -130,17 +137,18 @@ class PieceCutter:
         self._total = total_ticks
         self._folder = folder
         self._on_finished = on_finished
-        self._preroll: list[Packet] = []
+        self._preroll: list[VideoPacket] = []
         self._preroll_bytes = 0
         self._closing: Piece | None = None
 
-    def take(self, packet: Packet) -> None:
+    def take(self, packet: VideoPacket) -> None:
         """Take the next packet of the track."""
         self.packets.take(packet)
         if self._wanted == 0 or self.packets.fault:
             self._abandon()
             return
-        assert packet.pts is not None and packet.dts is not None
+        assert packet.pts is not None
+        assert packet.dts is not None
         if not self.pieces:
             self._begin(packet.pts, [packet])
         else:
@@ -168,7 +176,7 @@ class PieceCutter:
                 self._finish(piece)
         self._closing = None
 
-    def _is_border(self, packet: Packet) -> bool:
+    def _is_border(self, packet: VideoPacket) -> bool:
         assert packet.pts is not None
         length = packet.pts - self.pieces[-1].start_pts
         if self._closing is not None or length < self._wanted or not self._preroll:
@@ -177,7 +185,7 @@ class PieceCutter:
         remaining = first + self._total - packet.pts
         return not self._total or remaining * 2 >= self._wanted or remaining <= 0
 
-    def _remember(self, packet: Packet) -> None:
+    def _remember(self, packet: VideoPacket) -> None:
         if packet.is_keyframe:
             keys = [at for at, kept in enumerate(self._preroll) if kept.is_keyframe]
             enough = [at for at in keys if len(self._preroll) - at >= _PREROLL_PACKETS]
@@ -190,8 +198,10 @@ class PieceCutter:
         if self._preroll_bytes > _PREROLL_LIMIT_BYTES:
             self._preroll, self._preroll_bytes = [], 0
 
-    def _begin(self, start_pts: int, packets: list[Packet]) -> None:
-        piece = Piece(len(self.pieces), start_pts, self._folder / f"piece-{self.stream.index}-{len(self.pieces):06d}.mkv")
+    def _begin(self, start_pts: int, packets: list[VideoPacket]) -> None:
+        piece = Piece(
+            len(self.pieces), start_pts, self._folder / f"piece-{self.stream.index}-{len(self.pieces):06d}.mkv"
+        )
         first_dts = packets[0].dts or 0
         # Nothing may be below 0: the muxer would move all timestamps by an amount of its own choice.
         piece.offset = min([first_dts, *(packet.pts for packet in packets if packet.pts is not None)]) - 1000
@@ -202,21 +212,23 @@ class PieceCutter:
         for packet in packets:
             self._write(piece, packet)
 
-    def _write(self, piece: Piece, packet: Packet) -> None:
+    def _write(self, piece: Piece, packet: VideoPacket) -> None:
         if piece.output is None:
             return
-        assert packet.pts is not None and packet.dts is not None
+        assert packet.pts is not None
+        assert packet.dts is not None
         if packet.pts - piece.offset < 0:
             self.packets.fault = self.packets.fault or f"timestamps run backwards at packet {len(self.packets.shown)}"
             return
         if piece.end_pts is None and packet.pts - piece.start_pts > _STRETCH * self._wanted:
             self._drop(piece)
             return
-        copy = Packet(packet)
+        copy: Packet[Stream] = Packet(bytes(packet))
         copy.pts, copy.dts = packet.pts - piece.offset, packet.dts - piece.offset
         copy.time_base = PIECE_UNIT
         for side_data in packet.iter_sidedata():
             copy.set_sidedata(side_data)
+        assert piece.out_stream is not None
         copy.stream = piece.out_stream
         copy.is_keyframe = packet.is_keyframe
         piece.output.mux(copy)

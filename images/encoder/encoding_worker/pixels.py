@@ -1,4 +1,4 @@
-"""Which pixel format an encoder gets: the source's own where it can, else the nearest that loses nothing it need not."""
+"""Which pixel format an encoder gets: the source's own where it can, else the nearest that loses nothing."""
 
 from __future__ import annotations
 
@@ -44,19 +44,16 @@ def choose_pixel_format(settings: VideoSettings, track: VideoTrack, width: int, 
     if track.has_alpha and settings.codec is VideoCodec.VP9:
         return "yuva420p"
     chroma, bits = _describe(track.pixel_format)
-    if settings.codec in _EVEN_ONLY:
-        if height % 2:
-            chroma = "444"
-        elif width % 2 and chroma in ("420", "422"):
-            chroma = "444"
+    if settings.codec in _EVEN_ONLY and (height % 2 or (width % 2 and chroma in ("420", "422"))):
+        chroma = "444"
     taken = _TAKEN[settings.codec]
     wanted = _CHROMA.index(chroma)
     by_loss = sorted(taken, key=lambda kind: (kind[1] < bits, _CHROMA.index(kind[0]) < wanted, kind[1], kind[0]))
     best_chroma, best_bits = by_loss[0]
     if settings.codec in _EVEN_ONLY and (width % 2 or height % 2) and best_chroma != "444":
         raise UnsupportedEncoding(
-            f"{settings.codec.value} takes no picture of {width}x{height}: an odd size; set video.max_height to an even "
-            "one, or take another codec"
+            f"{settings.codec.value} takes no picture of {width}x{height}: an odd size; set video.max_height to "
+            "an even one, or take another codec"
         )
     return f"yuv{best_chroma}p" + ("" if best_bits == 8 else f"{best_bits}le")
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 import struct
 from fractions import Fraction
+from typing import cast
 
 import av
 from av.container import InputContainer
+from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -92,7 +94,7 @@ def describe_track(url: str, name: str, stream: VideoStream, frame: VideoFrame) 
         colour=_colour(frame),
         mastering_display=_mastering_display(frame),
         light_level=_light_level(frame),
-        has_dolby_vision=any(data.type.name.startswith("DOVI") for data in frame.side_data),
+        has_dolby_vision=any(data.type.name.startswith("DOVI") for data in side_data_of(frame)),
         frames=1,
         first_pts=0,
         end_pts=1,
@@ -131,8 +133,10 @@ def _field_order(url: str, name: str, index: int) -> str:
     """Look at the first frames: a stream's header often says nothing, or something else."""
     options = [part for key, value in input_options(url).items() for part in (f"-{key}", value)]
     found = run_ffmpeg(
-        [*options, "-loglevel", "info", "-i", url, "-map", f"0:{index}", "-frames:v", str(_FRAMES_LOOKED_AT)]
-        + ["-vf", "showinfo=checksum=0", "-fps_mode", "passthrough", "-f", "null", "-"],
+        [
+            *(*options, "-loglevel", "info", "-i", url, "-map", f"0:{index}", "-frames:v", str(_FRAMES_LOOKED_AT)),
+            *("-vf", "showinfo=checksum=0", "-fps_mode", "passthrough", "-f", "null", "-"),
+        ],
         f"{name}: field order",
         keep_stdout=True,
     )
@@ -159,27 +163,39 @@ def _colour(frame: VideoFrame) -> Colour:
 
 def _mastering_display(frame: VideoFrame) -> MasteringDisplay | None:
     """Read AVMasteringDisplayMetadata (libavutil/mastering_display_metadata.h): 20 ints of rationals, two flags."""
-    for side_data in frame.side_data:
-        if side_data.type.name == "MASTERING_DISPLAY_METADATA":
-            numbers = struct.unpack_from("=22i", bytes(side_data))
-            pairs = [f"{numbers[at]}/{numbers[at + 1]}" for at in range(0, 20, 2)]
-            if not (numbers[20] and numbers[21]) or any(number == 0 for number in numbers[1:20:2]):
-                return None
-            return MasteringDisplay(
-                red=(pairs[0], pairs[1]),
-                green=(pairs[2], pairs[3]),
-                blue=(pairs[4], pairs[5]),
-                white=(pairs[6], pairs[7]),
-                min_luminance=pairs[8],
-                max_luminance=pairs[9],
-            )
-    return None
+    raw = _side_data(frame, "MASTERING_DISPLAY_METADATA")
+    if raw is None:
+        return None
+    numbers = struct.unpack_from("=22i", raw)
+    if not (numbers[20] and numbers[21]) or any(number == 0 for number in numbers[1:20:2]):
+        return None
+    pairs = [f"{numbers[at]}/{numbers[at + 1]}" for at in range(0, 20, 2)]
+    return MasteringDisplay(
+        red=(pairs[0], pairs[1]),
+        green=(pairs[2], pairs[3]),
+        blue=(pairs[4], pairs[5]),
+        white=(pairs[6], pairs[7]),
+        min_luminance=pairs[8],
+        max_luminance=pairs[9],
+    )
 
 
 def _light_level(frame: VideoFrame) -> LightLevel | None:
     """Read AVContentLightMetadata (libavutil/mastering_display_metadata.h)."""
-    for side_data in frame.side_data:
-        if side_data.type.name == "CONTENT_LIGHT_LEVEL":
-            content, average = struct.unpack_from("=2I", bytes(side_data))
-            return LightLevel(max_content=content, max_frame_average=average)
+    raw = _side_data(frame, "CONTENT_LIGHT_LEVEL")
+    if raw is None:
+        return None
+    content, average = struct.unpack_from("=2I", raw)
+    return LightLevel(max_content=content, max_frame_average=average)
+
+
+def _side_data(frame: VideoFrame, name: str) -> bytes | None:
+    for data in side_data_of(frame):
+        if data.type.name == name:
+            return bytes(data)
     return None
+
+
+def side_data_of(frame: VideoFrame) -> list[SideData]:
+    """Return a frame's side data; PyAV's own type for it is a mapping that iterates over its values."""
+    return cast("list[SideData]", list(frame.side_data))

@@ -63,7 +63,9 @@ class Proof:
         return self._lines
 
     def _refuse(self, problem: str) -> ProofFailed:
-        return ProofFailed(f"{self._what} {problem}; nothing was published; it is tried again, and if that does not help, clear the run")
+        return ProofFailed(
+            f"{self._what} {problem}; nothing was published; it is tried again; if that does not help, clear the run"
+        )
 
     def _check_streams(self, film: InputContainer) -> None:
         found = describe_streams(film)
@@ -77,7 +79,11 @@ class Proof:
             for before, after in zip(wanted, got, strict=True):
                 if kind in (StreamKind.VIDEO, StreamKind.AUDIO, StreamKind.SUBTITLE):
                     self._compare(before, after)
-        kinds = ", ".join(f"{sum(s.kind is kind for s in expected)} {kind.value}" for kind in StreamKind if any(s.kind is kind for s in expected))
+        kinds = ", ".join(
+            f"{sum(s.kind is kind for s in expected)} {kind.value}"
+            for kind in StreamKind
+            if any(s.kind is kind for s in expected)
+        )
         self._lines.append(f"streams: {kinds}, each with its language and channels")
 
     def _compare(self, before: SourceStream, after: SourceStream) -> None:
@@ -123,7 +129,9 @@ class Proof:
             for border in borders:
                 at = round((border * Fraction(track.time_base) + shift) / out_base)
                 decoded += self._decode_around(film, stream, at)
-        self._lines.append(f"video stream {track.stream}: {len(borders)} chunk borders decode cleanly ({decoded} frames)")
+        self._lines.append(
+            f"video stream {track.stream}: {len(borders)} chunk borders decode cleanly ({decoded} frames)"
+        )
 
     def _decode_around(self, film: InputContainer, stream: VideoStream, at: int) -> int:
         film.seek(max(0, at - 1), stream=stream, backward=True)
@@ -153,7 +161,9 @@ class Proof:
                 if not packet.size or packet.pts is None:
                     continue
                 if last is not None and packet.pts < last:
-                    raise self._refuse(f"has audio stream {stream.index} out of order at {float(packet.pts * base):.3f} s")
+                    raise self._refuse(
+                        f"has audio stream {stream.index} out of order at {float(packet.pts * base):.3f} s"
+                    )
                 first = packet.pts if first is None else first
                 last = packet.pts + (packet.duration or 0)
         if first is None or last is None:

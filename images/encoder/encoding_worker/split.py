@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -33,9 +34,10 @@ from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.framelist import Frame, parse_framecrc
 from encoding_worker.gateway import SourceDoor, open_source
 from encoding_worker.interruption import interruption
-from encoding_worker.pieces import PIECE_UNIT, Piece, PieceCutter
+from encoding_worker.pieces import Piece, PieceCutter
 from encoding_worker.probe import describe_streams, describe_track, first_frame, is_encodable
 from encoding_worker.reference import decode_frames
+from encoding_worker.sounds import SoundClock
 from encoding_worker.task import Task, program_version
 
 logger = logging.getLogger(__name__)
@@ -108,7 +110,8 @@ def _split(task: Task, door: SourceDoor) -> Plan:
             raise UnreadableSource(f"{name}: has no video track; remove it, or upload it again")
         with ThreadPoolExecutor(max_workers=1) as uploader:
             cuts = [_begin(task, door, stream, container, uploader) for stream in films]
-            _feed(container, cuts, name)
+            clocks = {s.index: SoundClock() for s in streams if s.kind is StreamKind.AUDIO and s.channels}
+            _feed(container, cuts, clocks, name)
             duration_us, start_us = container.duration or 0, container.start_time or 0
             demuxer = container.format.name
             chunks: list[Chunk] = []
@@ -125,7 +128,12 @@ def _split(task: Task, door: SourceDoor) -> Plan:
         container=demuxer,
         duration_us=int(first.seconds(first.end_pts - first.first_pts) * 1_000_000) or duration_us,
         start_us=start_us,
-        streams=streams,
+        streams=tuple(
+            stream.model_copy(update={"has_usable_times": clocks[stream.index].is_usable})
+            if stream.index in clocks
+            else stream
+            for stream in streams
+        ),
         tracks=tuple(tracks),
         chunks=tuple(chunks),
         splitter=program_version(),
@@ -174,13 +182,13 @@ def _upload(task: Task, piece: Piece, number: str) -> None:
     piece.path.unlink()
 
 
-def _feed(container: InputContainer, cuts: list[_Cut], name: str) -> None:
-    by_index = {cut.cutter.stream.index: cut for cut in cuts}
+def _feed(container: InputContainer, cuts: list[_Cut], clocks: dict[int, SoundClock], name: str) -> None:
+    takers: dict[int, Any] = {cut.cutter.stream.index: cut.cutter for cut in cuts} | clocks
     try:
-        for packet in container.demux([cut.cutter.stream for cut in cuts]):
+        for packet in container.demux([container.streams[index] for index in takers]):
             interruption.check()
             if packet.size:
-                by_index[packet.stream.index].cutter.take(packet)
+                takers[packet.stream.index].take(packet)
     except av.error.FFmpegError as error:
         # What was read so far is a film, and the decoder's view of its end decides what is one of its frames.
         logger.warning("%s: reading ended early: %s", name, error)
@@ -215,8 +223,10 @@ def _compare_piece(piece: Piece, cut: _Cut, name: str) -> str:
 def decode_piece(piece: Piece, time_base: Fraction, what: str) -> list[Frame]:
     """Decode a piece, pre-roll included; PTS are the source's."""
     run = run_ffmpeg(
-        ["-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0", "-fps_mode", "passthrough"]
-        + ["-enc_time_base", "demux", "-f", "framecrc", "-"],
+        [
+            *("-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0"),
+            *("-fps_mode", "passthrough", "-enc_time_base", "demux", "-f", "framecrc", "-"),
+        ],
         what,
         keep_stdout=True,
     )

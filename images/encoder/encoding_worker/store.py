@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Store:
         raw = data.encode()
         with _explained(address.url):
             self._blob(address).upload_from_string(raw, content_type=content_type, checksum="crc32c", retry=_RETRY)
-        return Content(size_bytes=len(raw), crc32c=_crc32c(raw))
+        return Content(size_bytes=len(raw), crc32c=_base64(google_crc32c.value(raw)))
 
     def upload(
         self,
@@ -84,7 +84,9 @@ class Store:
                 # Somebody wrote it meanwhile: another try of ours (then it is this content), or another pod.
                 found = self.stat(address)
                 if found is None or found[0] != content:
-                    raise TransientFault(f"{address.url}: was written by somebody else meanwhile; it is tried again") from None
+                    raise TransientFault(
+                        f"{address.url}: was written by somebody else meanwhile; it is tried again"
+                    ) from None
         return content
 
     def download(self, address: ObjectAddress, path: Path, content: Content | None = None) -> None:
@@ -114,16 +116,15 @@ class Store:
 
     def delete(self, address: ObjectAddress) -> None:
         """Delete an object, if there is one."""
-        with _explained(address.url):
-            try:
-                self._blob(address).delete(retry=_RETRY)
-            except gcs_errors.NotFound:
-                pass
+        with _explained(address.url), suppress(gcs_errors.NotFound):
+            self._blob(address).delete(retry=_RETRY)
 
     def list_names(self, bucket: str, prefix: str) -> Iterator[str]:
         """Yield the names of the objects that begin with a prefix."""
         with _explained(f"gs://{bucket}/{prefix}"):
-            for blob in self._client.list_blobs(bucket, prefix=prefix, fields="items(name),nextPageToken", retry=_RETRY):
+            for blob in self._client.list_blobs(
+                bucket, prefix=prefix, fields="items(name),nextPageToken", retry=_RETRY
+            ):
                 yield str(blob.name)
 
     def read_range(self, address: ObjectAddress, generation: int | None, start: int, end: int) -> bytes:
@@ -167,24 +168,24 @@ def _explained(what: str) -> Iterator[None]:
         raise BucketRefused(f"{what}: not found ({error.message}); make the bucket, then clear the task") from error
     except GoogleAuthError as error:
         raise BucketRefused(f"{what}: no usable credentials ({error}); give the pod an identity") from error
-    except (gcs_errors.GoogleAPICallError, gcs_errors.RetryError, RequestException, storage.exceptions.DataCorruption) as error:
+    except (
+        gcs_errors.GoogleAPICallError,
+        gcs_errors.RetryError,
+        RequestException,
+        storage.exceptions.DataCorruption,
+    ) as error:
         raise TransientFault(f"{what}: {error}; it is tried again") from error
 
 
 def content_of(path: Path) -> Content:
     """Return size and CRC-32C of a file."""
-    checksum = google_crc32c.Checksum()
-    size_bytes = 0
+    crc = size_bytes = 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
-            checksum.update(block)
+            crc = google_crc32c.extend(crc, block)
             size_bytes += len(block)
-    return Content(size_bytes=size_bytes, crc32c=_base64(checksum.digest()))
+    return Content(size_bytes=size_bytes, crc32c=_base64(crc))
 
 
-def _crc32c(data: bytes) -> str:
-    return _base64(google_crc32c.Checksum(data).digest())
-
-
-def _base64(digest: bytes) -> str:
-    return base64.b64encode(digest).decode()
+def _base64(crc: int) -> str:
+    return base64.b64encode(crc.to_bytes(4, "big")).decode()
