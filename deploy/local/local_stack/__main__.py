@@ -99,9 +99,9 @@ def encode_film(
     if video is None:
         screen.say("making a clip of one minute")
         video, chunk_s = make_clip(stack.home.demo), chunk_s or CLIP_CHUNK_S
-    client = AirflowClient(running.ports.airflow_url, running.keys.admin_password)
-    films = Demo(client, open_storage(running.ports.storage_url), screen, stack.home)
-    return films.encode(DemoRequest(video=video.resolve(), profile=profile, chunk_s=chunk_s))
+    request = DemoRequest(video=video.absolute(), profile=profile, chunk_s=chunk_s)
+    with AirflowClient(running.ports.airflow_url, running.keys.admin_password) as client:
+        return Demo(client, open_storage(running.ports.storage_url), screen, stack.home).encode(request)
 
 
 def show_addresses(running: RunningStack, stack: Stack) -> None:

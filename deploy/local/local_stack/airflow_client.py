@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -71,12 +71,18 @@ def fetch_health(airflow_url: str, timeout_s: float = 5.0) -> dict[str, Health]:
 
 
 class AirflowClient:
-    """Logged in as the stack's administrator."""
+    """Logged in as the stack's administrator; to be used with ``with``."""
 
     def __init__(self, airflow_url: str, password: str, timeout_s: float = 30.0) -> None:
         self._http = httpx.Client(base_url=airflow_url, timeout=timeout_s, trust_env=False)
         token = self._json("POST", "/auth/token", json={"username": ADMIN, "password": password})["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._http.close()
 
     def ensure_pool(self, name: str, slots: int, description: str) -> None:
         """Make a pool where it is missing; the slots of one that stands may have been set by hand, and stay.

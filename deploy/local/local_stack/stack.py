@@ -139,9 +139,10 @@ class Stack:
     def _await_ready(self, stack: RunningStack, tell: Tell) -> None:
         tell("waiting for Airflow")
         await_airflow(stack.ports, self.home)
-        ensure_buckets(open_storage(stack.ports.storage_url), BUCKETS)
-        client = AirflowClient(stack.ports.airflow_url, stack.keys.admin_password)
-        client.ensure_pool(ENCODING_POOL, self.settings.slots, "Chunks that are encoded at the same time")
+        with closing(open_storage(stack.ports.storage_url)) as buckets:
+            ensure_buckets(buckets, BUCKETS)
+        with AirflowClient(stack.ports.airflow_url, stack.keys.admin_password) as client:
+            client.ensure_pool(ENCODING_POOL, self.settings.slots, "Chunks that are encoded at the same time")
 
     def _await_gone(self, pid: int) -> None:
         try:

@@ -50,49 +50,52 @@ class Supervisor:
     """A supervisord that runs, or does not."""
 
     def __init__(self, ports: Ports, keys: Keys) -> None:
-        address = f"http://{USER}:{keys.supervisor_password}@{LOOPBACK}:{ports.supervisor}/RPC2"
-        self._proxy = xmlrpc.client.ServerProxy(address)
+        self._address = f"http://{USER}:{keys.supervisor_password}@{LOOPBACK}:{ports.supervisor}/RPC2"
 
     def pid(self) -> int | None:
         """Return supervisord's process id, or ``None`` where it does not run."""
         try:
-            return cast(int, self._proxy.supervisor.getPID())
+            return cast(int, self._call("getPID"))
         except (OSError, xmlrpc.client.Error):
             return None
 
     def states(self) -> dict[str, ProgramState]:
         """Return what it says of each program."""
-        infos = cast(list[dict[str, Any]], self._proxy.supervisor.getAllProcessInfo())
+        infos = cast(list[dict[str, Any]], self._call("getAllProcessInfo"))
         return {info["name"]: ProgramState.model_validate(info) for info in infos}
 
     def restart(self, name: str) -> None:
         """Stop a program, by force if it must be, and start it again."""
         try:
-            self._proxy.supervisor.stopProcess(name, True)
+            self._call("stopProcess", name, True)
         except xmlrpc.client.Fault as fault:
             # It died by itself in this moment; starting it is what is left to do.
             if "NOT_RUNNING" not in fault.faultString:
                 raise
         try:
-            self._proxy.supervisor.startProcess(name, False)
+            self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
                 raise
 
     def shut_down(self) -> None:
         """Tell it to stop all programs and itself; it does so after this call."""
-        self._proxy.supervisor.shutdown()
+        self._call("shutdown")
+
+    def _call(self, method: str, *arguments: str | bool) -> Any:
+        with xmlrpc.client.ServerProxy(self._address) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
 
 
 def write_configuration(home: Home, keys: Keys, ports: Ports, programs: list[Program]) -> None:
     """Write supervisord's configuration, which holds its password."""
     sections = {
         "supervisord": {
-            "logfile": _escaped(home.logs / "supervisord.log"),
+            "logfile": _relative(home, home.logs / "supervisord.log"),
             "logfile_maxbytes": "10MB",
-            "pidfile": _escaped(home.supervisor_pid),
+            "pidfile": _relative(home, home.supervisor_pid),
             "identifier": "mapreel",
-            "childlogdir": _escaped(home.logs),
+            "childlogdir": _relative(home, home.logs),
         },
         "inet_http_server": {
             "port": f"{LOOPBACK}:{ports.supervisor}",
@@ -105,7 +108,7 @@ def write_configuration(home: Home, keys: Keys, ports: Ports, programs: list[Pro
     }
     for program in programs:
         sections[f"program:{program.name}"] = {
-            "command": _escaped(shlex.join(leashed(program.argv))),
+            "command": shlex.join(leashed(program.argv)).replace("%", "%%"),
             "priority": str(program.start_order),
             "autorestart": "true",
             "startsecs": "3",
@@ -115,7 +118,7 @@ def write_configuration(home: Home, keys: Keys, ports: Ports, programs: list[Pro
             "killasgroup": "true",
             "stopwaitsecs": str(program.stop_wait_s),
             "redirect_stderr": "true",
-            "stdout_logfile": _escaped(home.logs / f"{program.name}.log"),
+            "stdout_logfile": _relative(home, home.logs / f"{program.name}.log"),
             "stdout_logfile_maxbytes": "10MB",
             "stdout_logfile_backups": "2",
         }
@@ -141,5 +144,6 @@ def start_supervisor(home: Home, environment: Mapping[str, str]) -> None:
         raise StartFailed(f"supervisord did not start: {(done.stderr or done.stdout).strip()[-500:]}")
 
 
-def _escaped(value: object) -> str:
-    return str(value).replace("%", "%%")
+def _relative(home: Home, path: Path) -> str:
+    """Return a path as seen from the home, where supervisord runs: it would misread a percent sign in a whole one."""
+    return str(path.relative_to(home.root))

@@ -1,0 +1,132 @@
+"""What a user notices of a stack that runs: a real Airflow and a real emulator."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio_ffmpeg
+import psutil
+import pytest
+
+from local_stack.keys import load_keys
+from local_stack.readiness import unhealthy_programs
+from local_stack.sweep import marked_processes
+from tests.conftest import StackUnderTest
+
+
+def await_true(look: Callable[[], bool], timeout_s: float) -> bool:
+    end = time.monotonic() + timeout_s
+    while not look():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.3)
+    return True
+
+
+def test_nothing_listens_beyond_loopback(running_stack: StackUnderTest) -> None:
+    processes = marked_processes(load_keys(running_stack.stack.home).stack_id)
+    addresses = {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+    assert addresses == {"127.0.0.1"}
+
+
+def test_what_is_secret_is_for_its_owner_only(running_stack: StackUnderTest) -> None:
+    home = running_stack.stack.home
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home.keys, home.passwords, home.supervisor_conf)}
+
+    assert set(modes.values()) == {0o600}, modes
+    assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
+
+
+def test_second_start_says_what_runs_and_starts_nothing(running_stack: StackUnderTest) -> None:
+    before = running_stack.stack.running()
+    assert before is not None
+    pids = {name: state.pid for name, state in running_stack.stack.states().items()}
+
+    again = running_stack.call("up")
+
+    assert again.returncode == 0, again.stderr
+    assert f"Already running: supervisord pid {before.pid}" in again.stdout
+    assert before.ports.airflow_url in again.stdout
+    assert {name: state.pid for name, state in running_stack.stack.states().items()} == pids
+
+
+def test_demo_encodes_a_film_whose_name_is_hostile(running_stack: StackUnderTest, tmp_path: Path) -> None:
+    film = tmp_path / '-it\'s a "film" $HOME 日本語.mp4'
+    make_film(film)
+
+    done = running_stack.call("demo", "--chunk-s", "2", "--", str(film))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Output: gs://mapreel-out/{film.name}.mkv" in done.stdout
+    assert "3 chunks" in done.stdout
+    assert re.search(r"frames\s+│\s+150\s+│\s+150\s+│", done.stdout), done.stdout
+    assert (running_stack.stack.home.demo / f"{film.name}.mkv").stat().st_size > 0
+
+    again = running_stack.call("demo", "--", str(film))
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "was encoded before" in again.stdout
+
+
+def test_demo_of_a_file_that_is_no_video_ends_with_its_error_line(
+    running_stack: StackUnderTest, tmp_path: Path
+) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_text("no video at all\n")
+
+    done = running_stack.call("demo", "--", str(text))
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "gs://mapreel-in/notes.mp4: is no video" in done.stderr
+
+
+def test_killed_scheduler_comes_back(running_stack: StackUnderTest) -> None:
+    stack = running_stack.stack.running()
+    assert stack is not None
+    scheduler = running_stack.stack.states()["scheduler"].pid
+
+    os.kill(scheduler, signal.SIGKILL)
+
+    assert await_true(lambda: running_stack.stack.states()["scheduler"].pid not in (0, scheduler), 20)
+    assert await_true(lambda: not unhealthy_programs(stack.ports.airflow_url), 90)
+
+
+@pytest.mark.faults
+def test_component_that_hangs_is_restarted(tmp_path: Path) -> None:
+    hanging = StackUnderTest(tmp_path / "home")
+    hanging.environment |= {"MAPREEL_HEARTBEAT_OLD_S": "15", "MAPREEL_HEARTBEAT_GRACE_S": "20"}
+    try:
+        assert hanging.call("up").returncode == 0
+        processor = hanging.stack.states()["dag-processor"].pid
+
+        os.kill(processor, signal.SIGSTOP)
+
+        # 15 s until its heartbeat is old, three looks, and 15 s until supervisord kills what does not stop.
+        assert await_true(lambda: hanging.stack.states()["dag-processor"].pid not in (0, processor), 120)
+    finally:
+        hanging.call("down")
+    assert hanging.processes() == []
+
+
+def make_film(path: Path) -> None:
+    command = [
+        *(imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin"),
+        *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=6"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:duration=6"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", str(path)),
+    ]
+    subprocess.run(command, check=True)
