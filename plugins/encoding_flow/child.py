@@ -76,6 +76,8 @@ class ChildProcess:
                 logger.warning("Process %d did not end within %g s of SIGTERM; it is killed", self.pid, self._grace_s)
         self._signal(signal.SIGKILL)  # the group may hold more than its leader
         self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def _signal(self, number: signal.Signals) -> None:
         try:
