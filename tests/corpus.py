@@ -72,7 +72,7 @@ def freeze_job(store: Store, client: storage.Client, path: Path, profile: Profil
     return job
 
 
-def encode_film(path: Path, profile: Profile, out: Path | None = None) -> dict[str, Any]:
+def encode_film(path: Path, profile: Profile, target: Path | None = None) -> dict[str, Any]:
     """Take one video through all verbs; return the JSON line."""
     started = time.monotonic()
     line: dict[str, Any] = {"file": path.name, "outcome": "failed", "error": None, "report": None, "output": None}
@@ -89,10 +89,7 @@ def encode_film(path: Path, profile: Profile, out: Path | None = None) -> dict[s
             encode_audio(task)
             report = merge(task)
             line["report"] = json.loads(report.to_json())
-            if out is not None:
-                target = out / f"{path.stem}.{profile.container.value}"
-                if target.exists() and target.name in {p.name for p in out.iterdir()} and os.environ.get("CORPUS_KEEP"):
-                    target = out / f"{path.name}.{profile.container.value}"
+            if target is not None:
                 store.download(report.output, target)
                 line["output"] = str(target)
         line["outcome"] = "encoded"
@@ -114,11 +111,20 @@ def _judge(program: str, source: Path, output: str) -> dict[str, Any]:
 
 
 def _work(arguments: tuple[Path, Profile, Path, str | None]) -> dict[str, Any]:
-    path, profile, out, judge = arguments
-    line = encode_film(path, profile, out)
+    path, profile, target, judge = arguments
+    line = encode_film(path, profile, target)
     if judge and line["output"]:
         line["judge"] = _judge(judge, path, line["output"])
     return line
+
+
+def name_outputs(films: list[Path], folder: Path, ending: str) -> list[Path]:
+    """Return a file for each film's output: its stem, or its whole name where another film has the same stem."""
+    targets: list[Path] = []
+    for film in films:
+        target = folder / f"{film.stem}.{ending}"
+        targets.append(folder / f"{film.name}.{ending}" if target in targets else target)
+    return targets
 
 
 def parse_setting(text: str) -> dict[str, Any]:
@@ -158,7 +164,8 @@ def main() -> int:
     logging.basicConfig(level=logging.ERROR)
     with running_emulator():
         make_buckets()
-        work = [(path, profile, given.out, given.judge) for path in films]
+        targets = name_outputs(films, given.out, profile.container.value)
+        work = [(path, profile, target, given.judge) for path, target in zip(films, targets, strict=True)]
         with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
             lines = []
             for line in pool.imap(_work, work):

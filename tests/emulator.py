@@ -14,7 +14,8 @@ def running_emulator() -> Iterator[FakeGCSServer]:
     """Run an emulator on a free port of 127.0.0.1, and set STORAGE_EMULATOR_HOST for it."""
     with FakeGCSServer() as server:
         process = server._process
-        assert process is not None and process.stderr is not None
+        assert process is not None
+        assert process.stderr is not None
         # The wrapper gives the server a pipe for its log and never reads it: once it is full, the server stands still.
         threading.Thread(target=lambda: all(process.stderr), daemon=True).start()
         yield server

@@ -33,6 +33,8 @@ class ChunkManifest(VersionedDocument):
     video: StoredObject
     frame_list: StoredObject
     frames: int = Field(ge=1)
+    reordered: int = Field(ge=0)
+    """How many packets at most are decoded before one that is shown earlier."""
     pts_digest: str
     encoder: str
     """Versions of ffmpeg and of this program."""

@@ -174,7 +174,7 @@ class _Encoding:
         logger.info("%s: %s", self.what, commands[-1])
         frames = parse_framecrc(self.listing.read_text(), self.time_base, source.offset, source.unit)
         mine, damage = self._check_frames(frames, source, messages)
-        self._count_packets(len(mine))
+        reordered = self._count_packets(len(mine))
         listed = self.task.store.write(
             self.task.address(self.task.objects.chunk_frames(self.chunk.index)), format_frames(frames), "text/plain"
         )
@@ -193,6 +193,7 @@ class _Encoding:
             video=StoredObject(name=video_name, content=video),
             frame_list=StoredObject(name=self.task.objects.chunk_frames(self.chunk.index), content=listed),
             frames=len(mine),
+            reordered=reordered,
             pts_digest=digest_pts(frame.pts for frame in mine if frame.pts is not None),
             encoder=program_version(),
             commands=tuple(commands),
@@ -279,7 +280,8 @@ class _Encoding:
         at = next((a for a, b in pairwise(times) if b - a > step * Fraction(3, 2)), times[-1])
         return f", a gap after {float(self.track.seconds(at - self.track.first_pts)):.3f} s"
 
-    def _count_packets(self, expected: int) -> None:
+    def _count_packets(self, expected: int) -> int:
+        """Count what came out of the encoder; return how deep it reorders."""
         with open_media(f"file:{self.video}", self.what) as container:
             stream = container.streams.video[0]
             times = [packet.pts for packet in container.demux(stream) if packet.size]
@@ -287,6 +289,8 @@ class _Encoding:
             raise ProofFailed(
                 f"{self.what}: {expected} frames went into the encoder, {len(set(times))} came out; it is tried again"
             )
+        ranks = {pts: rank for rank, pts in enumerate(sorted(pts for pts in times if pts is not None))}
+        return max(place - ranks[pts] for place, pts in enumerate(times) if pts is not None)
 
 
 _TWO_PASS = frozenset({VideoCodec.X264, VideoCodec.X265, VideoCodec.VP9})

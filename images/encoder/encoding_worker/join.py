@@ -11,15 +11,15 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from encoding_contract.errors import ProofFailed
+from encoding_contract.errors import ProofFailed, UnsupportedEncoding
 from encoding_contract.manifest import ChunkManifest
 from encoding_contract.plan import Chunk, Plan, VideoTrack
 from encoding_contract.profile import Container
@@ -27,9 +27,12 @@ from encoding_worker.demuxing import open_media
 from encoding_worker.task import Task
 from encoding_worker.timeline import shift_to_middle
 
-VideoPacket = Packet[VideoStream]
+VideoPacket: TypeAlias = "Packet[VideoStream]"
 
 _MILLISECOND = Fraction(1, 1000)
+
+MOST_MOVED = 1
+"""Ticks of the container by which a frame may be moved to lie after the one before it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class Joiner:
         self._tracks = tracks
         self._container = container
         self.bases = [self._time_base(track) for track in plan.tracks]
+        self.times = [self._times(position, base) for position, base in enumerate(self.bases)]
+        """For each track the PTS of its frames on the middle clock, in ticks of its base."""
 
     def _time_base(self, track: VideoTrack) -> Fraction:
         if self._container is not Container.MP4:
@@ -99,7 +104,8 @@ class Joiner:
     def _packets(self, position: int, stream: VideoStream) -> Iterator[tuple[Fraction, int, VideoPacket]]:
         """Yield a track's packets in decoding order, each with its decoding time in seconds."""
         base = self.bases[position]
-        clock = _Clock(self._times(position, base), self._most_reordered(position))
+        reordered = max(joined.manifest.reordered for joined in self._tracks[position])
+        clock = _Clock(self.times[position], reordered)
         headers: bytes | None = None
         for joined in self._tracks[position]:
             path = self._fetch(joined)
@@ -129,14 +135,23 @@ class Joiner:
             path.unlink()
 
     def _times(self, position: int, base: Fraction) -> list[int]:
-        """Return the output's PTS of all frames of a track, on the middle clock, strictly increasing."""
+        """Return the output's PTS of all frames of a track, on the middle clock, strictly increasing.
+
+        Two frames within one tick of the container are moved apart by a tick; more than that is refused.
+        """
         track = self._plan.tracks[position]
         source_base, shift = Fraction(track.time_base), self._shift(position, base)
-        times = [round((pts * source_base + shift) / base) for joined in self._tracks[position] for pts in joined.times]
-        if any(b <= a for a, b in pairwise(times)):
-            raise ProofFailed(
-                f"job {self._task.job.id}: frames of video stream {track.stream} fall on one {float(base):g} s tick of "
-                f"{self._container.value}; take container: mp4"
+        times: list[int] = []
+        moved = 0
+        for joined in self._tracks[position]:
+            for pts in joined.times:
+                exact = round((pts * source_base + shift) / base)
+                times.append(max(exact, times[-1] + 1) if times else exact)
+                moved = max(moved, times[-1] - exact)
+        if moved > MOST_MOVED:
+            raise UnsupportedEncoding(
+                f"job {self._task.job.id}: {self._container.value} counts in {float(base) * 1000:g} ms, and frames of "
+                f"video stream {track.stream} lie closer together; take container: mp4"
             )
         return times
 
@@ -148,17 +163,6 @@ class Joiner:
     def shift_error(self) -> Fraction:
         """Return how far the joined tracks lie behind the middle clock, in seconds."""
         return self._shift(0, self.bases[0]) - shift_to_middle(self._plan)
-
-    def _most_reordered(self, position: int) -> int:
-        """Return how many packets at most are decoded before one that is shown earlier, by the first chunk."""
-        path = self._fetch(self._tracks[position][0])
-        deepest = 0
-        with open_media(f"file:{path}", "chunk") as container:
-            times = [_pts(packet) for packet in container.demux(container.streams.video[0]) if packet.size]
-        ranks = {pts: rank for rank, pts in enumerate(sorted(times))}
-        for place, pts in enumerate(times):
-            deepest = max(deepest, place - ranks[pts])
-        return deepest
 
 
 def _pts(packet: VideoPacket) -> int:

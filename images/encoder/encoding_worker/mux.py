@@ -8,6 +8,7 @@ from typing import Any
 
 import ffmpeg
 
+from encoding_contract.errors import ProofFailed
 from encoding_contract.plan import Plan, SourceStream, StreamKind
 from encoding_contract.profile import Container
 from encoding_worker.demuxing import input_options, open_media
@@ -93,6 +94,8 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
             chosen.append(subtitles[f"s:{sum(kept.kind is StreamKind.SUBTITLE for kept in streams)}"])
             is_converted = container is Container.MP4 and stream.codec != "dvd_subtitle"
             options[f"c:{place}"] = "mov_text" if is_converted else "copy"
+        elif stream.kind is StreamKind.COVER and container is Container.MKV:
+            continue  # Matroska keeps pictures as attachments, and ffmpeg would write a film of one frame
         elif is_held(stream, container):
             chosen.append(source[str(stream.index)])
         else:
@@ -117,11 +120,34 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
     with open_media(door.open(), task.job.source.address.url) as media:
         tags = write_tags(task.scratch / "tags.txt", plan, streams, media, container)
     arguments = _add_input(list(written.overwrite_output().get_args()), tags)
+    if container is Container.MKV:
+        arguments = _attach_covers(arguments, task, plan, door, len(chosen))
     run = run_ffmpeg(arguments, f"job {task.job.id} mux", feed=joiner.feed)
     return run.command
 
 
 _TAGS = "@tags"
+_PICTURE_TYPES = {"mjpeg": ("image/jpeg", "jpg"), "png": ("image/png", "png")}
+
+
+def _attach_covers(arguments: list[str], task: Task, plan: Plan, door: SourceDoor, streams: int) -> list[str]:
+    """Add covers as attachments, behind the streams that are mapped."""
+    attaching: list[str] = []
+    covers = [stream for stream in plan.streams_of(StreamKind.COVER) if is_held(stream, Container.MKV)]
+    for number, cover in enumerate(covers):
+        mimetype, ending = _PICTURE_TYPES[cover.codec]
+        path = task.scratch / f"cover-{number}.{ending}"
+        with open_media(door.open(), task.job.source.address.url) as media:
+            picture = next((packet for packet in media.demux(media.streams[cover.index]) if packet.size), None)
+            if picture is None:
+                raise ProofFailed(f"job {task.job.id}: cover stream {cover.index} of the source holds no picture")
+            path.write_bytes(bytes(picture))
+        name = cover.filename or f"cover{number or ''}.{ending}"
+        place = streams + number
+        attaching += ["-attach", f"file:{path}"]
+        attaching += [f"-metadata:s:{place}", f"mimetype={mimetype}", f"-metadata:s:{place}", f"filename={name}"]
+    at = len(arguments) - 2  # before the output's name and -y
+    return [*arguments[:at], *attaching, *arguments[at:]]
 
 
 def _add_input(arguments: list[str], tags: Path) -> list[str]:
