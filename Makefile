@@ -18,7 +18,13 @@ PYTEST_ARGS ?=
 
 UNMARKED := not cluster and not compose and not browser and not corpus and not faults and not bench_quick
 
-.PHONY: help setup demo up down status test test-cluster corpus lint format lock clean
+# The Kubernetes runtime needs the encoder's image on the nodes, and pods that reach this machine's emulator.
+POD_TEMPLATE := $(CURDIR)/deploy/kubernetes/overlays/local/pod-template.yaml
+RUNTIME_SETTINGS = export MAPREEL_RUNTIME=$(RUNTIME) && if [ "$(RUNTIME)" = kubernetes ]; then \
+	  image=$$(./deploy/kubernetes/prepare) && export MAPREEL_ENCODER_IMAGE="$$image" \
+	    MAPREEL_POD_TEMPLATE="$${MAPREEL_POD_TEMPLATE:-$(POD_TEMPLATE)}"; fi
+
+.PHONY: help setup demo up down status test test-cluster images corpus lint format lock clean
 
 # Paths travel by the environment, so that blanks, quotes and dollars in them stay what they are.
 export VIDEO MEDIA OUT
@@ -29,6 +35,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make demo VIDEO=film.mkv PROFILE=h265-1080p   encode a film of your own"
+	@echo "  make demo RUNTIME=kubernetes                  encode in pods, on the cluster of the current kubeconfig"
 	@echo "  make demo KEEP=0                              stop everything at the end"
 
 setup: $(STAMP) ## Make .venv from the lock; does nothing when nothing changed
@@ -49,11 +56,11 @@ $(STAMP): requirements.txt pyproject.toml
 	@touch $(STAMP)
 
 demo: setup ## Encode a film from end to end, and show it [VIDEO=path] [PROFILE=name] [KEEP=0]
-	@MAPREEL_RUNTIME=$(RUNTIME) $(BIN)/python -m local_stack demo \
+	@$(RUNTIME_SETTINGS) && $(BIN)/python -m local_stack demo \
 	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(filter 0,$(KEEP)),--no-keep) $(if $(VIDEO),-- "$$VIDEO")
 
 up: setup ## Start the stack, and leave it running
-	@MAPREEL_RUNTIME=$(RUNTIME) $(BIN)/python -m local_stack up
+	@$(RUNTIME_SETTINGS) && $(BIN)/python -m local_stack up
 
 down: setup ## Stop the stack; objects, runs and logs stay
 	@$(BIN)/python -m local_stack down
@@ -66,6 +73,9 @@ test: setup ## Run every test that needs no cluster
 
 test-cluster: setup ## Run the tests that need a Kubernetes cluster (KUBECONFIG)
 	@$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS)
+
+images: ## Build the encoder's image with docker, podman or buildah [IMAGE=name]
+	@$(if $(IMAGE),IMAGE='$(IMAGE)') ./images/encoder/build
 
 corpus: setup ## Encode a folder of real videos and judge each output [MEDIA=folder] [OUT=folder]
 	@test -n "$(MEDIA)" || { echo "make corpus: name a folder of videos: make corpus MEDIA=path/to/videos" >&2; exit 1; }

@@ -19,6 +19,14 @@ NAMESPACE = "mapreel"
 SCHEDULE_TIMEOUT_S = 40
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the clients of these tests keep connections until they are collected: they live as long as the session."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            for warning in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
+                item.add_marker(pytest.mark.filterwarnings(f"ignore::{warning}"))
+
+
 @pytest.fixture(scope="session")
 def core_api() -> client.CoreV1Api:
     if not os.environ.get("KUBECONFIG"):

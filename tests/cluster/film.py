@@ -1,4 +1,4 @@
-"""Films of the tests, made with the wheel's ffmpeg; outputs are looked at frame by frame, without Mapreel's own code."""
+"""Films of the tests, made with the wheel's ffmpeg; outputs are looked at frame by frame, without our own code."""
 
 from __future__ import annotations
 

@@ -40,5 +40,5 @@ def test_bad_input_fails_at_once(stack: TestStack, pods: PodWatcher, tmp_path: P
     assert run.await_end() == "failed"
     (split,) = run.tasks("split_video")
     assert (split.state, split.try_number) == ("failed", 1)
-    assert "exit 65 (bad input): UnreadableSource" in run.log("split_video")
+    assert "exit 65 (bad input): gs://films-of-the-tests/no film.mp4: is no video" in run.log("split_video")
     assert len(pods.seen) == 1
