@@ -9,14 +9,15 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import imageio_ffmpeg
 import psutil
 import pytest
 
+from local_stack.airflow_client import fetch_health
 from local_stack.keys import load_keys
-from local_stack.readiness import unhealthy_programs
 from local_stack.sweep import marked_processes
 from tests.conftest import StackUnderTest
 
@@ -97,12 +98,20 @@ def test_demo_of_a_file_that_is_no_video_ends_with_its_error_line(
 def test_killed_scheduler_comes_back(running_stack: StackUnderTest) -> None:
     stack = running_stack.stack.running()
     assert stack is not None
-    scheduler = running_stack.stack.states()["scheduler"].pid
+    url, scheduler = stack.ports.airflow_url, running_stack.stack.states()["scheduler"].pid
 
     os.kill(scheduler, signal.SIGKILL)
+    killed = datetime.now(UTC)
 
     assert await_true(lambda: running_stack.stack.states()["scheduler"].pid not in (0, scheduler), 20)
-    assert await_true(lambda: not unhealthy_programs(stack.ports.airflow_url), 90)
+    # A heartbeat of the new one, and not the last of the old one.
+    assert await_true(lambda: last_heartbeat(url, "scheduler") > killed, 90)
+
+
+def last_heartbeat(airflow_url: str, component: str) -> datetime:
+    heartbeat = fetch_health(airflow_url)[component].heartbeat
+    assert heartbeat is not None
+    return datetime.fromisoformat(heartbeat)
 
 
 @pytest.mark.faults
