@@ -63,6 +63,14 @@ class DamagePolicy(StrEnum):
     TOLERATE = "tolerate"
 
 
+class AlphaPolicy(StrEnum):
+    """What becomes of a transparent film where the profile's codec has no alpha."""
+
+    KEEP = "keep"
+    """It is encoded by libvpx-vp9, which has; in mp4, which cannot hold that, alpha is dropped and reported."""
+    DROP = "drop"
+
+
 _WEBM_VIDEO = frozenset({VideoCodec.VP9, VideoCodec.SVT_AV1, VideoCodec.AV1_NVENC})
 _WEBM_AUDIO = frozenset({AudioCodec.OPUS, AudioCodec.NONE})
 
@@ -143,6 +151,7 @@ class Profile(Document):
     chunk_s: float = Field(default=120, ge=0, le=CHUNK_S_LIMIT)
     """The wanted length of a chunk in seconds; 0 encodes the film whole."""
     damaged: DamagePolicy = DamagePolicy.REFUSE
+    alpha: AlphaPolicy = AlphaPolicy.KEEP
 
     @model_validator(mode="after")
     def _container_holds_codecs(self) -> Self:

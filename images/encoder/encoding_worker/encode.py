@@ -21,6 +21,7 @@ from encoding_contract.model import Document
 from encoding_contract.plan import Chunk, CutMethod, Plan, VideoTrack, digest_pts, mend_timestamps
 from encoding_contract.profile import DamagePolicy, VideoCodec, VideoSettings
 from encoding_worker import settings as environment
+from encoding_worker.alpha import choose_settings
 from encoding_worker.budget import chunk_kbps
 from encoding_worker.damage import find_damage
 from encoding_worker.demuxing import input_options, open_media
@@ -58,7 +59,7 @@ def describe_inputs(task: Task, plan: Plan, chunk: Chunk) -> ChunkInputs:
         start_pts=chunk.start_pts,
         end_pts=chunk.end_pts,
         pts_digest=chunk.pts_digest,
-        video=task.job.profile.video,
+        video=choose_settings(task.job.profile, plan.tracks[chunk.track]),
         kbps=chunk_kbps(task.job.profile.video, plan, chunk),
         encoder=program_version(),
     )
@@ -124,13 +125,14 @@ class _Encoding:
         self.chunk = chunk
         self.inputs = inputs
         self.track = plan.tracks[chunk.track]
+        self.settings = choose_settings(task.job.profile, self.track)
         self.time_base = Fraction(self.track.time_base)
         self.what = f"job {task.job.id} chunk {chunk.index} (frames {chunk.first_frame} to {chunk.end_frame - 1})"
         self.video = task.scratch / f"chunk-{chunk.index:06d}.mkv"
         self.listing = task.scratch / f"chunk-{chunk.index:06d}.framecrc"
 
     def make(self) -> ChunkManifest:
-        check_encoder(self.task.job.profile.video)
+        check_encoder(self.settings)
         piece = self._fetch_piece()
         if piece is not None:
             return self._encode(
@@ -158,11 +160,10 @@ class _Encoding:
         return path
 
     def _encode(self, source: _Input) -> ChunkManifest:
-        profile = self.task.job.profile
         timings: list[Timing] = []
         commands: list[str] = []
-        kbps = chunk_kbps(profile.video, self.plan, self.chunk)
-        passes = (1, 2) if kbps is not None and profile.video.codec in _TWO_PASS else (0,)
+        kbps = chunk_kbps(self.settings, self.plan, self.chunk)
+        passes = (1, 2) if kbps is not None and self.settings.codec in _TWO_PASS else (0,)
         messages: list[str] = []
         for number in passes:
             run = run_ffmpeg(
@@ -202,7 +203,7 @@ class _Encoding:
         )
 
     def _arguments(self, source: _Input, number: int, kbps: int | None) -> list[str]:
-        settings = self.task.job.profile.video
+        settings = self.settings
         threads = environment.threads()
         reading: dict[str, str | int | None] = {**input_options(source.url), "copyts": None, "noautorotate": None}
         reading["threads"] = threads

@@ -8,8 +8,9 @@ https://www.webmproject.org/docs/container/
 from __future__ import annotations
 
 from encoding_contract.plan import Plan, SourceStream, StreamKind, VideoTrack
-from encoding_contract.profile import Container, VideoSettings
+from encoding_contract.profile import Container, Profile
 from encoding_contract.report import LeftOut
+from encoding_worker.alpha import choose_settings, is_alpha_kept
 from encoding_worker.picture import is_field_order_kept
 
 _TEXT = frozenset(
@@ -48,8 +49,9 @@ def is_held(stream: SourceStream, container: Container) -> bool:
     return False
 
 
-def list_left_out(plan: Plan, settings: VideoSettings, container: Container) -> list[LeftOut]:
+def list_left_out(plan: Plan, profile: Profile) -> list[LeftOut]:
     """Return what of the source the output does not hold, each with its reason."""
+    container = profile.container
     left_out = [
         LeftOut(what=f"{stream.kind.value} stream {stream.index} ({_name(stream)})", reason=_reason(stream, container))
         for stream in plan.streams
@@ -62,15 +64,16 @@ def list_left_out(plan: Plan, settings: VideoSettings, container: Container) -> 
         if stream.index not in encoded
     ]
     for track in plan.tracks:
-        left_out += _of_track(track, settings, container)
+        left_out += _of_track(track, profile)
     return left_out
 
 
-def _of_track(track: VideoTrack, settings: VideoSettings, container: Container) -> list[LeftOut]:
+def _of_track(track: VideoTrack, profile: Profile) -> list[LeftOut]:
+    settings, container = choose_settings(profile, track), profile.container
     where = f"of video stream {track.stream}"
     lost: list[LeftOut] = []
     codec = settings.codec.value
-    if track.has_alpha and not (codec == "libvpx-vp9" and container is not Container.MP4):
+    if track.has_alpha and not is_alpha_kept(profile, track):
         lost.append(
             LeftOut(what=f"alpha {where}", reason=f"{codec} in {container.value} has none; libvpx-vp9 in mkv has")
         )

@@ -31,7 +31,7 @@ VideoPacket: TypeAlias = "Packet[VideoStream]"
 
 _MILLISECOND = Fraction(1, 1000)
 
-MOST_MOVED = 1
+MOST_MOVED = 20
 """Ticks of the container by which a frame may be moved to lie after the one before it."""
 
 

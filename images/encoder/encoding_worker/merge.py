@@ -17,6 +17,7 @@ from encoding_contract.objects import output_name, report_name
 from encoding_contract.plan import Plan, SourceStream, StreamKind
 from encoding_contract.profile import Container
 from encoding_contract.report import Report, ReportedChunk, publication_metadata
+from encoding_worker.alpha import is_replaced
 from encoding_worker.audio import ensure_audio
 from encoding_worker.encode import ensure_chunk, remake_from_source
 from encoding_worker.framecheck import check_frames, compare_overlap, load_frames, own_frames
@@ -186,6 +187,11 @@ def _report(
         for track in plan.tracks
         if track.cut_reason
     ]
+    alpha_notes = [
+        f"video stream {track.stream} is transparent, which {profile.video.codec.value} cannot hold: libvpx-vp9 it is"
+        for track in plan.tracks
+        if is_replaced(profile, track)
+    ]
     return Report(
         job_id=task.job.id,
         source=task.job.source,
@@ -197,9 +203,9 @@ def _report(
         frames=sum(manifest.frames for manifest in gathered.manifests),
         chunks=tuple(chunks),
         proof=tuple(gathered.proof),
-        left_out=tuple(list_left_out(plan, profile.video, profile.container)),
+        left_out=tuple(list_left_out(plan, profile)),
         damage=tuple(plan.damage) + tuple(spot for manifest in gathered.manifests for spot in manifest.damage),
-        notes=(*audio.notes, *cut_notes, *gathered.notes),
+        notes=(*audio.notes, *cut_notes, *alpha_notes, *gathered.notes),
         versions=tuple(
             sorted({program_version(), plan.splitter, audio.encoder, *(m.encoder for m in gathered.manifests)})
         ),

@@ -118,7 +118,7 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
         **options,
     )
     with open_media(door.open(), task.job.source.address.url) as media:
-        tags = write_tags(task.scratch / "tags.txt", plan, streams, media, container)
+        tags = write_tags(task.scratch / "tags.txt", plan, streams, media, task.job.profile)
     arguments = _add_input(list(written.overwrite_output().get_args()), tags)
     if container is Container.MKV:
         arguments = _attach_covers(arguments, task, plan, door, len(chosen))

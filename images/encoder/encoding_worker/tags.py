@@ -13,7 +13,8 @@ from pathlib import Path
 from av.container import InputContainer
 
 from encoding_contract.plan import Plan, SourceStream
-from encoding_contract.profile import Container
+from encoding_contract.profile import Container, Profile
+from encoding_worker.alpha import is_alpha_kept
 from encoding_worker.timeline import LEAD_S, shift_to_middle
 
 # Figures about the source's own packets and muxer, which would be false of the output's.
@@ -26,7 +27,7 @@ _LONGEST = 4096
 
 
 def write_tags(
-    path: Path, plan: Plan, streams: Sequence[SourceStream], media: InputContainer, container: Container
+    path: Path, plan: Plan, streams: Sequence[SourceStream], media: InputContainer, profile: Profile
 ) -> Path:
     """Write the tags and chapters of an output.
 
@@ -35,12 +36,15 @@ def write_tags(
         plan: the plan.
         streams: the source's streams that the output holds, in its order.
         media: the source.
-        container: the output's.
+        profile: the job's.
     """
+    transparent = {track.stream for track in plan.tracks if track.has_alpha and is_alpha_kept(profile, track)}
     lines = [";FFMETADATA1", *_tag_lines(media.metadata)]
     for stream in streams:
         tags = dict(media.streams[stream.index].metadata)
-        if container is Container.MP4 and stream.title:
+        if stream.index in transparent:
+            tags["alpha_mode"] = "1"  # by which a player knows to look for alpha
+        if profile.container is Container.MP4 and stream.title:
             tags["handler_name"] = stream.title  # where players look for the name of a track in MP4
         lines += ["[STREAM]", *_tag_lines(tags, keep=("handler_name",) if stream.title else ())]
     shift = shift_to_middle(plan) - LEAD_S
