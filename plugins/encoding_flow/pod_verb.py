@@ -23,9 +23,11 @@ from encoding_flow.pod_end import EndKind, PodEnd, judge_end
 from encoding_flow.pod_labels import TaskOrigin
 from encoding_flow.pod_recovery import Decision, PodHistory, decide
 from encoding_flow.pod_settings import load_pod_settings
+from encoding_flow.pod_sweep import ask_airflow, sweep_pods
 from encoding_flow.pod_template import read_template
 from encoding_flow.pod_trigger import PodVerbTrigger
 from encoding_flow.pod_work import load_place, load_work
+from encoding_flow.settings import load_flow_settings
 
 _NOT_FOUND = 404
 
@@ -82,6 +84,8 @@ class PodVerb(KubernetesPodOperator):
             AirflowFailException: doing it again cannot help.
             AirflowException: it may help.
         """
+        if self.verb == Verb.SPLIT:
+            self._sweep()
         with failing_task():
             self.pod_request_obj = self._build(context, PodHistory())
             # An older pod must be gone first: it could write the very manifest that clearing deletes.
@@ -141,6 +145,13 @@ class PodVerb(KubernetesPodOperator):
 
     def patch_already_checked(self, pod: k8s.V1Pod, *, reraise: bool = True) -> None:
         """Do nothing: pods are found by name, and Airflow then needs no right to patch them."""
+
+    def _sweep(self) -> None:
+        """Delete what others have leaked, once for each film; that it cannot be done now is no reason to fail."""
+        try:
+            sweep_pods(self.client, load_flow_settings().namespace, ask_airflow)
+        except (HTTPError, ApiException) as error:
+            self.log.warning("Leaked pods are not swept now: %s", error)
 
     def _start_over(self, context: Context, decision: Decision) -> None:
         assert decision.next_history is not None
