@@ -47,7 +47,11 @@ class Run:
     def log(self, task_id: str, map_index: int = -1, try_number: int = 1) -> str:
         path = f"/api/v2/dags/{DAG}/dagRuns/{self.run_id}/taskInstances/{task_id}/logs/{try_number}"
         answer = self.stack.http.get(path, params={"map_index": map_index, "full_content": True}).raise_for_status()
-        return "\n".join(str(event.get("event", event)) for event in answer.json()["content"])
+        lines: list[str] = []
+        for event in answer.json()["content"]:
+            lines.append(str(event.get("event", event)))
+            lines += [str(error["exc_value"]) for error in event.get("error_detail") or []]
+        return "\n".join(lines)
 
     def await_end(self, timeout_s: float = 420) -> str:
         run = await_that(f"end of {self.run_id}", lambda: r if (r := self.state()).is_over else None, timeout_s, 1)
