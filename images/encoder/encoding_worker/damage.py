@@ -21,6 +21,11 @@ _COMPLAINT = re.compile(
 )
 
 
+def find_complaints(messages: list[str]) -> list[str]:
+    """Return those of ffmpeg's messages that speak of damage."""
+    return [message for message in messages if _COMPLAINT.search(message)]
+
+
 def find_damage(
     media: str | io.RawIOBase,
     stream: str,
@@ -31,7 +36,7 @@ def find_damage(
     what: str,
 ) -> list[str]:
     """Return the chunk's damaged spots, in order; none where the decoder had nothing to complain of."""
-    if not any(_COMPLAINT.search(message) for message in messages):
+    if not find_complaints(messages):
         return []
     spots: list[str] = []
     number = 0

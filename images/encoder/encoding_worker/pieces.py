@@ -35,6 +35,9 @@ pictures of the border's keyframe, and past what a decoder may drop after it was
 _PREROLL_LIMIT_BYTES = 64 * 1024 * 1024
 """Packets kept for pre-roll; where a GOP is larger, no chunk begins at the next keyframe."""
 
+_EARLIEST_DTS = 900
+"""Ticks before the first PTS at which decoding begins where the source does not say."""
+
 _STRETCH = 4
 """A chunk that grows to so many times its wanted length for want of a keyframe is decoded from the source itself."""
 
@@ -68,9 +71,12 @@ class TrackPackets:
 
     def take(self, packet: VideoPacket) -> None:
         """Note a packet."""
-        if packet.pts is None or packet.dts is None:
+        if packet.pts is None:
             self.fault = self.fault or f"packet {len(self.shown)} has no timestamp"
             return
+        if packet.dts is None:
+            # Matroska stores none, and the demuxer learns the first ones too late. They only have to increase.
+            packet.dts = packet.pts - _EARLIEST_DTS if self.last_dts is None else self.last_dts
         if self.last_dts is not None and packet.dts < self.last_dts:
             self.fault = self.fault or f"decoding timestamps run backwards at packet {len(self.shown)}"
         if packet.pts < packet.dts:

@@ -30,12 +30,29 @@ _UNSPECIFIED = (0, 2, 3)
 """Code points of ITU-T H.273 that state nothing: reserved, unspecified, reserved."""
 
 
-def describe_streams(container: InputContainer) -> tuple[SourceStream, ...]:
-    """Return the source's streams in order."""
-    return tuple(_describe(stream) for stream in container.streams)
+def find_tags(url: str, name: str) -> dict[int, str]:
+    """Return the four-character codes of the streams, by index: the only name that a data stream has (``tmcd``)."""
+    options = [part for key, value in input_options(url).items() for part in (f"-{key}", value)]
+    run = run_ffmpeg(
+        [*options, "-loglevel", "info", "-i", url, "-map", "0:v?", "-c", "copy", "-t", "0", "-f", "null", "-"],
+        f"{name}: streams",
+        keep_stdout=True,
+    )
+    found = re.findall(r"Stream #0:(\d+)\S*: \w+: .*?\((\w{4}) / 0x", "\n".join(run.messages))
+    return {int(index): tag for index, tag in found}
 
 
-def _describe(stream: av.stream.Stream) -> SourceStream:
+def describe_streams(container: InputContainer, tags: dict[int, str] | None = None) -> tuple[SourceStream, ...]:
+    """Return the source's streams in order.
+
+    Args:
+        container: the source.
+        tags: what ``find_tags`` found.
+    """
+    return tuple(_describe(stream, (tags or {}).get(stream.index, "")) for stream in container.streams)
+
+
+def _describe(stream: av.stream.Stream, codec_tag: str) -> SourceStream:
     context = getattr(stream, "codec_context", None)
     kind = _kind(stream)
     tags = {key.lower(): value for key, value in stream.metadata.items()}
@@ -44,7 +61,7 @@ def _describe(stream: av.stream.Stream) -> SourceStream:
         index=stream.index,
         kind=kind,
         codec=context.codec.canonical_name if context is not None else "unknown",
-        codec_tag=str(context.codec_tag) if context is not None else "",
+        codec_tag=codec_tag,
         language=None if language in (None, "", "und") else language,
         title=tags.get("title") or None,
         dispositions=tuple(flag.name for flag in Disposition if flag and flag in stream.disposition and flag.name),

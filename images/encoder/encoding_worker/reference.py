@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from fractions import Fraction
 
 from encoding_contract.errors import EncoderFault
@@ -13,7 +14,15 @@ from encoding_worker.framelist import Frame, parse_framecrc
 logger = logging.getLogger(__name__)
 
 
-def decode_frames(url: str, stream: int, time_base: Fraction, what: str, most: int | None = None) -> list[Frame]:
+@dataclass(frozen=True)
+class Reference:
+    """The frames of a plain decode in presentation order, and what the decoder complained of."""
+
+    frames: list[Frame]
+    messages: list[str]
+
+
+def decode_frames(url: str, stream: int, time_base: Fraction, what: str, most: int | None = None) -> Reference:
     """Decode a track from its beginning, in presentation order.
 
     Args:
@@ -35,9 +44,9 @@ def decode_frames(url: str, stream: int, time_base: Fraction, what: str, most: i
         run = run_ffmpeg([*arguments, "-f", "framecrc", "-"], what, keep_stdout=True)
     except FfmpegFailed as error:
         if any("Nothing was written" in message or "no packets" in message for message in error.messages):
-            return []
+            return Reference([], error.messages)
         raise
     frames = parse_framecrc(run.stdout.decode(), time_base)
     if not frames and any("Conversion failed" in message for message in run.messages):
         raise EncoderFault(f"{what}: {run.messages[-1]}")
-    return frames
+    return Reference(frames, run.messages)

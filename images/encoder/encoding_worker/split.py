@@ -18,7 +18,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from encoding_contract.errors import SourceGone, UnreadableSource
+from encoding_contract.errors import DamagedSource, SourceGone, UnreadableSource
 from encoding_contract.plan import (
     Chunk,
     CutMethod,
@@ -29,13 +29,15 @@ from encoding_contract.plan import (
     digest_pts,
     mend_timestamps,
 )
+from encoding_contract.profile import DamagePolicy
+from encoding_worker.damage import find_complaints
 from encoding_worker.demuxing import open_media
 from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.framelist import Frame, parse_framecrc
 from encoding_worker.gateway import SourceDoor, open_source
 from encoding_worker.interruption import interruption
 from encoding_worker.pieces import Piece, PieceCutter
-from encoding_worker.probe import describe_streams, describe_track, first_frame, is_encodable
+from encoding_worker.probe import describe_streams, describe_track, find_tags, first_frame, is_encodable
 from encoding_worker.reference import decode_frames
 from encoding_worker.sounds import SoundClock
 from encoding_worker.task import Task, program_version
@@ -93,17 +95,20 @@ class _Cut:
     track: VideoTrack
     cutter: PieceCutter
     reference: list[Frame]
+    complaints: list[str]
+    """What the decoder said against these frames."""
     is_whole_reference: bool
     """Whether the reference reaches to the track's end."""
     uploads: list[Future[None]] = field(default_factory=list)
     sizes: dict[int, int] = field(default_factory=dict)
     mismatch: str = ""
+    damage: list[str] = field(default_factory=list)
 
 
 def _split(task: Task, door: SourceDoor) -> Plan:
     name = task.job.source.address.url
     with open_media(door.open(), name) as container:
-        streams = describe_streams(container)
+        streams = describe_streams(container, find_tags(door.url, name))
         videos = [container.streams[s.index] for s in streams if s.kind is StreamKind.VIDEO]
         films = [stream for stream in videos if isinstance(stream, VideoStream) and is_encodable(stream)]
         if not films:
@@ -136,6 +141,7 @@ def _split(task: Task, door: SourceDoor) -> Plan:
         ),
         tracks=tuple(tracks),
         chunks=tuple(chunks),
+        damage=tuple(spot for cut in cuts for spot in cut.damage),
         splitter=program_version(),
     )
 
@@ -151,7 +157,7 @@ def _begin(
         track = describe_track(door.url, name, same, first_frame(look, same, name))
     time_base = Fraction(track.time_base)
     reference = decode_frames(door.url, stream.index, time_base, f"{name}: first frames", CHECKED_FRAMES)
-    if not reference:
+    if not reference.frames:
         raise UnreadableSource(f"{name}: no frame decodes; upload it again")
     total_us = container.duration or 0
     wanted = int(Fraction(task.job.profile.chunk_s).limit_denominator(1000) / time_base)
@@ -168,7 +174,8 @@ def _begin(
             cut.uploads.append(uploader.submit(_upload, task, piece, _piece_number(stream.index, piece.index)))
 
     cutter = PieceCutter(stream, wanted, int(Fraction(total_us, 1_000_000) / time_base), task.scratch, finished)
-    cut = _Cut(track, cutter, reference, len(reference) < CHECKED_FRAMES)
+    is_whole = len(reference.frames) < CHECKED_FRAMES
+    cut = _Cut(track, cutter, reference.frames, find_complaints(reference.messages), is_whole)
     return cut
 
 
@@ -299,6 +306,20 @@ def _mean_rate(track: VideoTrack, frames: int, ticks: int) -> str:
     return f"{mean.numerator}/{mean.denominator}" if mean > 0 else track.frame_rate
 
 
+def _tolerate(task: Task, cut: _Cut, damage: str) -> None:
+    """Take note of damage, where the profile allows it.
+
+    Raises:
+        DamagedSource: it does not.
+    """
+    if task.job.profile.damaged is DamagePolicy.REFUSE:
+        raise DamagedSource(
+            f"{task.job.source.address.url}: the source is damaged: {damage}; repair it, or set damaged: tolerate in "
+            "the profile to encode what a player would show"
+        )
+    cut.damage.append(damage)
+
+
 def _cut_by_frame(
     task: Task, door: SourceDoor, cut: _Cut, position: int, first_index: int, reason: str
 ) -> tuple[VideoTrack, list[Chunk]]:
@@ -309,11 +330,13 @@ def _cut_by_frame(
     track = cut.track
     time_base = Fraction(track.time_base)
     name = f"{task.job.source.address.url} video stream {track.stream}"
-    frames = (
-        cut.reference
-        if cut.is_whole_reference
-        else decode_frames(door.url, track.stream, time_base, f"{name}: all frames")
-    )
+    frames, complaints = cut.reference, cut.complaints
+    if not cut.is_whole_reference:
+        whole = decode_frames(door.url, track.stream, time_base, f"{name}: all frames")
+        frames, complaints = whole.frames, find_complaints(whole.messages)
+    missing = len(cut.cutter.packets.shown) - len(frames)
+    if complaints and missing > 0:
+        _tolerate(task, cut, f"{missing} frames of video stream {track.stream} do not decode: {complaints[0]}")
     step = max(1, round(1 / Fraction(track.frame_rate) / time_base))
     times = mend_timestamps((frame.pts for frame in frames), step)
     end = times[-1] + step
