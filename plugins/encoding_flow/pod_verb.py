@@ -122,6 +122,8 @@ class PodVerb(KubernetesPodOperator):
             AirflowFailException: doing it again cannot help.
             AirflowException: it may help.
         """
+        history = PodHistory.from_event(event)
+        self.trigger_kwargs = history.to_trigger_kwargs()  # where the provider defers again, it goes on from here
         pod = self._find(event)
         end = judge_end(pod)
         is_over = end.kind is not EndKind.NOT_OVER and not (event["status"] == "error" and _is_starting(end))
@@ -131,7 +133,6 @@ class PodVerb(KubernetesPodOperator):
             or not (is_over or event["status"] == "timeout")
         ):
             return super().trigger_reentry(context, event)
-        history = PodHistory.from_event(event)
         if pod is not None:
             self._report(pod, event)
         if event["status"] == "timeout" and end.kind is EndKind.NOT_OVER:

@@ -7,7 +7,7 @@ from encoding_contract.job import Content, JobId
 from encoding_contract.objects import output_name
 from encoding_contract.profile import Container, Profile, VideoSettings
 from encoding_contract.report import Published
-from encoding_flow.scanning import ScanRules, Survey, Verdict, is_video_name, survey_input
+from encoding_flow.scanning import Made, ScanRules, Survey, Verdict, is_video_name, survey_input
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 PROFILE = Profile(name="p", video=VideoSettings(crf=23))
@@ -23,17 +23,17 @@ class Object:
     updated: datetime = NOW - timedelta(days=1)
 
 
-def publish(source: Object, profile: Profile = PROFILE, container: Container = Container.MKV) -> dict[str, Published]:
+def publish(source: Object, profile: Profile = PROFILE, container: Container = Container.MKV) -> dict[str, Made]:
     published = Published(
         job_id=JobId("0" * 32),
         source=Content(size_bytes=source.size_bytes, crc32c=source.crc32c),
         profile=profile.name,
         profile_fingerprint=profile.fingerprint(),
     )
-    return {output_name("out/", source.name, container): published}
+    return {output_name("out/", source.name, container): Made.of(published)}
 
 
-def survey(objects: list[Object], published: dict[str, Published] | None = None, **rules: object) -> Survey:
+def survey(objects: list[Object], published: dict[str, Made] | None = None, **rules: object) -> Survey:
     fields = ScanRules.model_validate({"profile": PROFILE, **rules})
     return survey_input("films", "in/", objects, published or {}, "out/", fields, NOW)
 
