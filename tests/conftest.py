@@ -21,7 +21,7 @@ class StackUnderTest:
         self.environment = {**os.environ, "MAPREEL_HOME": str(home)}
         self.stack = Stack(StackSettings(home=home))
 
-    def call(self, *arguments: str, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
+    def call(self, *arguments: str, timeout_s: float = 480) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "local_stack", *arguments],
             env=self.environment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from local_stack.airflow_client import Health
-from local_stack.heartbeats import COMPONENTS, STRIKES, Watch
+from local_stack.heartbeats import CHECK_EVERY_S, COMPONENTS, STRIKES, Watch
 from local_stack.supervisor import ProgramState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,8 +59,10 @@ def test_program_that_was_just_started_is_let_be() -> None:
 
 def test_silent_api_server_is_restarted_and_nothing_else() -> None:
     watch = make_watch()
-    verdicts = [watch.judge(None, states(), NOW) for _ in range(STRIKES)]
+    looks = round(45 / CHECK_EVERY_S)
+    verdicts = [watch.judge(None, states(), NOW) for _ in range(looks)]
 
+    assert verdicts[:-1] == [{}] * (looks - 1)
     assert set(verdicts[-1]) == {"api-server"}
 
 

@@ -106,6 +106,15 @@ def test_killed_scheduler_comes_back(running_stack: StackUnderTest) -> None:
     assert await_true(lambda: running_stack.stack.states()["scheduler"].pid not in (0, scheduler), 20)
     # A heartbeat of the new one, and not the last of the old one.
     assert await_true(lambda: last_heartbeat(url, "scheduler") > killed, 90)
+    # And none of the old one's workers is left waiting for work.
+    assert await_true(lambda: count_orphans(running_stack) == 0, 30)
+
+
+def count_orphans(running_stack: StackUnderTest) -> int:
+    processes = marked_processes(load_keys(running_stack.stack.home).stack_id)
+    supervisor = running_stack.stack.running()
+    assert supervisor is not None
+    return sum(1 for process in processes if process.ppid() == 1 and process.pid != supervisor.pid)
 
 
 def last_heartbeat(airflow_url: str, component: str) -> datetime:

@@ -36,6 +36,8 @@ def stack_environment(
         **_mapreel(settings),
         **_airflow(home, keys, ports, settings),
         STACK_MARK: keys.stack_id,
+        # Airflow names its processes with setproctitle, which would write its titles over the very mark.
+        "SPT_NOENV": "1",
         "MAPREEL_HOME": str(home.root),
         "STORAGE_EMULATOR_HOST": ports.storage_url,
         "PATH": os.pathsep.join([programs, kept.get("PATH", os.defpath)]),

@@ -23,7 +23,7 @@ from local_stack.ports import remembered_ports
 from local_stack.programs import API_SERVER, DAG_PROCESSOR, SCHEDULER, TRIGGERER
 from local_stack.settings import StackSettings
 from local_stack.supervisor import ProgramState, Supervisor
-from local_stack.sweep import sweep
+from local_stack.sweep import end_idle_orphans, sweep
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +53,14 @@ class Watch:
         complaints = _complaints(health, now, self._old_s)
         grown_up = {name for name, state in states.items() if state.is_running and state.uptime_s > self._grace_s}
         self._strikes = {name: self._strikes.get(name, 0) + 1 for name in complaints if name in grown_up}
-        due = {name: complaints[name] for name, strikes in self._strikes.items() if strikes >= STRIKES}
+        due = {name: complaints[name] for name, strikes in self._strikes.items() if strikes >= self._limit(name)}
         for name in due:
             del self._strikes[name]
         return due
+
+    def _limit(self, name: str) -> int:
+        # Of the API server there is no age, only one missing answer after the other: they must add up to as much.
+        return STRIKES if name != API_SERVER else max(STRIKES, round(self._old_s / CHECK_EVERY_S))
 
 
 def _complaints(health: dict[str, Health] | None, now: datetime, old_s: float) -> dict[str, str]:
@@ -92,15 +96,19 @@ def main() -> int:
         return 1
     supervisor, told_to_stop = Supervisor(ports, keys), threading.Event()
     watch = Watch(settings.heartbeat_old_s, settings.heartbeat_grace_s)
-    parent = os.getppid()
+    parent, scheduler = os.getppid(), 0
     signal.signal(signal.SIGTERM, lambda *_: told_to_stop.set())
     while not told_to_stop.wait(CHECK_EVERY_S):
         health = _ask_health(ports.airflow_url)
         try:
-            due = watch.judge(health, supervisor.states(), datetime.now(UTC))
+            states = supervisor.states()
+            due = watch.judge(health, states, datetime.now(UTC))
             for name, reason in due.items():
                 logger.warning("%s: %s; restarting it", name, reason)
                 supervisor.restart(name)
+            if states[SCHEDULER].pid != scheduler:
+                scheduler = states[SCHEDULER].pid
+                logger.info("new scheduler; ended %d idle workers of the last one", end_idle_orphans(keys.stack_id))
         except OSError as error:
             logger.warning("supervisord does not answer: %s", error)
         if os.getppid() != parent:

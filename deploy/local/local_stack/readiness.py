@@ -17,7 +17,8 @@ from local_stack.programs import API_SERVER
 from local_stack.supervisor import Supervisor
 
 SUPERVISOR_TIMEOUT_S = 15
-READY_TIMEOUT_S = 240
+# Half a minute on two free cores; ten times as long on cores that everybody wants.
+READY_TIMEOUT_S = 420
 
 _Found = TypeVar("_Found")
 

@@ -32,7 +32,7 @@ class StackSettings(BaseSettings):
     """Tasks that run at the same time, over all DAGs."""
     slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
     """Chunks that are encoded at the same time; by default one for each CPU."""
-    heartbeat_old_s: float = Field(default=45, gt=0)
-    """A component whose last heartbeat is older is restarted. They beat every 5 s; SQLite may hold one up."""
-    heartbeat_grace_s: float = Field(default=90, ge=0)
-    """How long a program that was just started is let be: its imports alone may take half a minute."""
+    heartbeat_old_s: float = Field(default=90, gt=0)
+    """A component whose last heartbeat is older is restarted. They beat every 5 s, when the machine lets them."""
+    heartbeat_grace_s: float = Field(default=180, ge=0)
+    """How long a program that was just started is let be: on busy cores its imports take minutes."""

@@ -14,6 +14,9 @@ from local_stack.environment import STACK_MARK
 logger = logging.getLogger(__name__)
 
 _PATIENCE_S = 5.0
+_SCHEDULER = "scheduler"
+_IDLE_WORKER = "LocalExecutor: <idle>"
+"""How Airflow's LocalExecutor names a worker that has nothing to do."""
 
 
 def marked_processes(stack_id: str) -> list[psutil.Process]:
@@ -28,6 +31,25 @@ def marked_processes(stack_id: str) -> list[psutil.Process]:
             # Gone meanwhile, or another user's: not ours.
             continue
     return found
+
+
+def end_idle_orphans(stack_id: str) -> int:
+    """End workers of a scheduler that was killed, which wait for work that never comes; return how many there were.
+
+    One that is busy is let be: its task reports to the API server by itself, and counts.
+    """
+    found = [process for process in marked_processes(stack_id) if _is_idle_orphan(process)]
+    for process in found:
+        _quietly(process.kill)
+    return len(found)
+
+
+def _is_idle_orphan(process: psutil.Process) -> bool:
+    try:
+        title = " ".join(process.cmdline())
+        return _IDLE_WORKER in title and (parent := process.parent()) is not None and _SCHEDULER not in parent.cmdline()
+    except psutil.Error:
+        return False
 
 
 def sweep(stack_id: str) -> int:
