@@ -47,7 +47,8 @@ with DAG(
     description="One video: split it, encode its chunks as mapped tasks, merge and prove, publish",
     schedule=None,
     catchup=False,
-    max_active_runs=16,
+    # Beyond what scans start there is room for runs by hand: a run that waits in the queue has no priority.
+    max_active_runs=settings.active_runs + 16,
     max_active_tasks=1024,  # what limits the encoders is the pool, over all runs
     tags=[Tag.VIDEO, Tag.ENCODE],
     params={

@@ -5,18 +5,19 @@ Pure: no bucket, no Airflow. What decides is the published output's own metadata
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from encoding_contract.job import Content, JobId, ObjectAddress, job_id
 from encoding_contract.model import Document
-from encoding_contract.objects import output_name
+from encoding_contract.objects import output_stem
 from encoding_contract.profile import Container, Profile
 from encoding_contract.report import Published
 
@@ -28,6 +29,9 @@ VIDEO_ENDINGS = frozenset({
 })
 # fmt: on
 """Names with another ending are passed over, and counted. What a file is in truth, the worker finds out."""
+
+
+_ENDINGS = tuple(container.value for container in Container)
 
 
 class Verdict(StrEnum):
@@ -42,6 +46,20 @@ class Verdict(StrEnum):
     FILTERED = "outside the filters"
     YOUNG = "too young"
     """It may still be being replaced; a later scan takes it."""
+
+
+class Made(NamedTuple):
+    """What a scan remembers of an output: there may be 100,000 of them."""
+
+    size_bytes: int
+    crc32c: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, published: Published) -> Self:
+        """Keep what matters of a publication; equal fingerprints share their memory."""
+        content = published.source
+        return cls(content.size_bytes, content.crc32c, sys.intern(published.profile_fingerprint))
 
 
 class ScanRules(Document):
@@ -59,6 +77,8 @@ class ScanRules(Document):
     arrived_from: AwareDatetime | None = None
     arrived_until: AwareDatetime | None = None
     limit: int = Field(default=50, ge=1)
+    active_limit: int = Field(default=64, ge=1)
+    """No runs are started beyond so many that are under way."""
     reprocess: bool = False
     """Take stale ones too."""
 
@@ -110,7 +130,7 @@ def survey_input(
     bucket: str,
     input_prefix: str,
     objects: Iterable[Listed],
-    published: Mapping[str, Published],
+    published: Mapping[str, Made],
     output_prefix: str,
     rules: ScanRules,
     now: datetime,
@@ -130,14 +150,18 @@ def survey_input(
     candidates = []
     fingerprint = rules.profile.fingerprint()
     for listed in objects:
-        verdict = _filter(listed, input_prefix, rules, now)
-        if verdict is None:
-            content = Content(size_bytes=listed.size_bytes, crc32c=listed.crc32c)
-            verdict = _compare(listed.name, content, published, output_prefix, fingerprint)
-            if verdict is Verdict.NEW or (verdict is Verdict.STALE and rules.reprocess):
+        verdict = _judge(listed, input_prefix, published, output_prefix, fingerprint, rules)
+        if verdict is Verdict.NEW or (verdict is Verdict.STALE and rules.reprocess):
+            arrived = listed.updated
+            if not _is_in_interval(arrived, rules):
+                verdict = Verdict.FILTERED
+            elif now - arrived < timedelta(seconds=rules.min_age_s):
+                verdict = Verdict.YOUNG
+            else:
+                content = Content(size_bytes=listed.size_bytes, crc32c=listed.crc32c)
                 source = ObjectAddress(bucket=bucket, name=listed.name)
                 identity = job_id(source, content, rules.profile)
-                candidates.append(Candidate(source=source, job_id=identity, arrived=listed.updated, verdict=verdict))
+                candidates.append(Candidate(source=source, job_id=identity, arrived=arrived, verdict=verdict))
         counts[verdict] += 1
     candidates.sort(key=lambda candidate: (candidate.arrived, candidate.source.name))
     return Survey(candidates=tuple(candidates), counts=dict(counts))
@@ -149,7 +173,14 @@ def is_video_name(name: str) -> bool:
     return bool(dot) and ending.lower() in VIDEO_ENDINGS
 
 
-def _filter(listed: Listed, input_prefix: str, rules: ScanRules, now: datetime) -> Verdict | None:
+def _judge(
+    listed: Listed,
+    input_prefix: str,
+    published: Mapping[str, Made],
+    output_prefix: str,
+    fingerprint: str,
+    rules: ScanRules,
+) -> Verdict:
     if not is_video_name(listed.name):
         return Verdict.NO_VIDEO
     name = listed.name.removeprefix(input_prefix)
@@ -159,20 +190,18 @@ def _filter(listed: Listed, input_prefix: str, rules: ScanRules, now: datetime) 
         and not any(fnmatchcase(name, pattern) for pattern in rules.exclude)
         and rules.min_size_bytes <= listed.size_bytes
         and (rules.max_size_bytes is None or listed.size_bytes <= rules.max_size_bytes)
-        and (rules.arrived_from is None or rules.arrived_from <= listed.updated)
-        and (rules.arrived_until is None or listed.updated < rules.arrived_until)
     )
     if not is_wanted:
         return Verdict.FILTERED
-    return Verdict.YOUNG if now - listed.updated < timedelta(seconds=rules.min_age_s) else None
-
-
-def _compare(
-    name: str, content: Content, published: Mapping[str, Published], output_prefix: str, fingerprint: str
-) -> Verdict:
     # A film may have been encoded by hand with a profile of another container: that is an output of it, too.
-    outputs = (published.get(output_name(output_prefix, name, container)) for container in Container)
-    made = [output for output in outputs if output is not None and output.source == content]
+    stem = output_stem(output_prefix, listed.name)
+    outputs = [output for ending in _ENDINGS if (output := published.get(stem + ending)) is not None]
+    made = [output for output in outputs if output[:2] == (listed.size_bytes, listed.crc32c)]
     if not made:
         return Verdict.NEW
-    return Verdict.UNCHANGED if any(output.profile_fingerprint == fingerprint for output in made) else Verdict.STALE
+    return Verdict.UNCHANGED if any(output.fingerprint == fingerprint for output in made) else Verdict.STALE
+
+
+def _is_in_interval(arrived: datetime, rules: ScanRules) -> bool:
+    is_late_enough = rules.arrived_from is None or rules.arrived_from <= arrived
+    return is_late_enough and (rules.arrived_until is None or arrived < rules.arrived_until)

@@ -14,7 +14,7 @@ from encoding_contract.model import first_problem
 from encoding_flow.exits import failing_task
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.scanning import ScanRules, Verdict
-from encoding_flow.settings import load_bucket_settings
+from encoding_flow.settings import load_bucket_settings, load_flow_settings
 from encoding_flow.starting import Choice
 
 _BACKFILL = "backfill"
@@ -44,7 +44,7 @@ class NewVideosSensor(BaseSensorOperator):
 
         with failing_task():
             places = load_bucket_settings()
-            rules = self._read_rules(context)
+            rules = self._read_rules(context, load_flow_settings().active_runs)
         self.defer(
             trigger=NewVideosTrigger(
                 rules=rules.model_dump(mode="json"),
@@ -94,10 +94,10 @@ class NewVideosSensor(BaseSensorOperator):
             for start in choice.starts
         ]
 
-    def _read_rules(self, context: Context) -> ScanRules:
+    def _read_rules(self, context: Context, active_limit: int) -> ScanRules:
         params = context["params"]
         names = ("prefix", "include", "exclude", "min_age_s", "min_size_bytes", "max_size_bytes", "limit", "reprocess")
-        fields = {name: params[name] for name in names}
+        fields = {name: params[name] for name in names} | {"active_limit": active_limit}
         run = context["dag_run"]
         if run.run_type == _BACKFILL:
             # By asset or by hand there is no interval, and the keys are absent; a scheduled run must not have one, as

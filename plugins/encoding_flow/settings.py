@@ -63,6 +63,8 @@ class FlowSettings(BaseSettings):
     scan_minutes: int = Field(default=5, ge=1, le=59)
     scan_limit: int = Field(default=50, ge=1, le=1000)
     """The most runs that one scan starts; the rest waits for the next one."""
+    active_runs: int = Field(default=64, ge=1)
+    """A scan starts no run while so many are under way; a backlog waits in the bucket, not in Airflow's queue."""
     parallelism: str = "coefficient: 1"
     """How many chunks are encoded at a time; see parallelism.py."""
     program: Path | None = None

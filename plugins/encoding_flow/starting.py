@@ -31,13 +31,22 @@ class Choice(Document):
     """Candidates beyond the limit, which the next scan looks at."""
 
 
-def choose_starts(candidates: Sequence[Candidate], book: RunBook, claims: ClaimBook, limit: int) -> Choice:
+def choose_starts(
+    candidates: Sequence[Candidate], book: RunBook, claims: ClaimBook, limit: int, active_limit: int
+) -> Choice:
     """Take candidates in their order until so many runs can be started.
 
     A video whose run is under way is left alone. One whose run failed waits until somebody clears that run, or until
     its content or the profile changes, which makes it another job. One whose run has finished, and whose output is
     gone all the same, gets another run of the same job. Runs started by hand, whose ids say nothing, are known by their
     claims.
+
+    Args:
+        candidates: oldest first.
+        book: what Airflow knows of the encoding runs.
+        claims: which run works on which job.
+        limit: the most runs to start.
+        active_limit: the most runs under way, these included; a run by hand must find a place before a backlog's.
     """
     starts: list[Start] = []
     failed: list[str] = []
@@ -46,7 +55,7 @@ def choose_starts(candidates: Sequence[Candidate], book: RunBook, claims: ClaimB
         block = candidates[first : first + _BLOCK]
         ids = [run_id(candidate.job_id, candidate.source.name) for candidate in block]
         for position, (candidate, identity, standing) in enumerate(zip(block, ids, look_up(book, ids), strict=True)):
-            if len(starts) == limit:
+            if len(starts) >= min(limit, active_limit - under_way):
                 return _choice(starts, under_way, failed, len(candidates) - first - position)
             attempt = 1
             while standing is Standing.FINISHED:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +15,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from encoding_contract.errors import MapreelError
-from encoding_contract.report import Published, parse_publication
+from encoding_contract.report import parse_publication
 from encoding_flow.airflow_runs import AirflowRunBook
 from encoding_flow.bucket import Bucket
 from encoding_flow.claims import WorkBucketClaims
-from encoding_flow.scanning import ScanRules, Survey, survey_input
+from encoding_flow.scanning import Made, ScanRules, Survey, survey_input
 from encoding_flow.settings import Place
 from encoding_flow.starting import Choice, choose_starts
 
@@ -56,7 +57,11 @@ class NewVideosTrigger(BaseTrigger):
             )
             # Airflow's channel is for one thread at a time, which is what sync_to_async sees to.
             choice: Choice = await sync_to_async(choose_starts)(
-                survey.candidates, AirflowRunBook(), WorkBucketClaims(Bucket(self.work_bucket)), rules.limit
+                survey.candidates,
+                AirflowRunBook(),
+                WorkBucketClaims(Bucket(self.work_bucket)),
+                rules.limit,
+                rules.active_limit,
             )
         except MapreelError as error:
             yield _event({"error": f"{type(error).__name__}: {error}", "is_retried": error.exit_code.is_retried})
@@ -70,18 +75,25 @@ def _event(payload: dict[str, Any]) -> TriggerEvent:
 
 
 def survey_buckets(rules: ScanRules, input_place: Place, output_place: Place) -> Survey:
-    """List output and input, once each, and judge every object.
+    """List output and input, once each and at the same time, and judge every object.
 
     Raises:
         BucketRefused, TransientFault: the buckets.
     """
     now = datetime.now(tz=UTC)
-    published: dict[str, Published] = {}
-    for standing in Bucket(output_place.bucket).list(output_place.prefix):
-        publication = parse_publication(standing.metadata)
-        if publication is not None:
-            published[standing.name] = publication
-    # The output is listed first: a film published meanwhile is then taken for new, and its run ends as skipped;
-    # the other way round one deleted meanwhile would be taken for done.
-    objects = Bucket(input_place.bucket).list(input_place.prefix + rules.prefix)
-    return survey_input(input_place.bucket, input_place.prefix, objects, published, output_place.prefix, rules, now)
+    with ThreadPoolExecutor(1, thread_name_prefix="list-output") as other:
+        published = other.submit(_list_published, output_place)
+        # A film that is published, or whose output is deleted, in these seconds is misjudged by this scan only: its
+        # run ends as skipped, or the next scan starts it.
+        objects = list(Bucket(input_place.bucket).list(input_place.prefix + rules.prefix))
+        made = published.result()
+    return survey_input(input_place.bucket, input_place.prefix, objects, made, output_place.prefix, rules, now)
+
+
+def _list_published(place: Place) -> dict[str, Made]:
+    made = {}
+    for name, metadata in Bucket(place.bucket).list_metadata(place.prefix):
+        published = parse_publication(metadata)
+        if published is not None:
+            made[name] = Made.of(published)
+    return made
