@@ -1,0 +1,5 @@
+from hypothesis import settings
+
+# A loaded machine is no fault of the code; the same examples everywhere make a red test one that anybody can repeat.
+settings.register_profile("mapreel", max_examples=30, deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("mapreel")
