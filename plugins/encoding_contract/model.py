@@ -47,7 +47,7 @@ class VersionedDocument(Document):
         """
         try:
             fields: Any = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadInput(f"{origin}: is not JSON ({error}); delete it, and it is made again") from error
         found = fields.get("version") if isinstance(fields, dict) else None
         if found != CONTRACT_VERSION:
@@ -64,8 +64,9 @@ class VersionedDocument(Document):
 def first_problem(error: ValidationError) -> str:
     """Return one line for the first problem of a validation error: the field's path, and what is wrong with it."""
     problem = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in problem["loc"]) or "document"
+    # A rule over several fields has no path: its message names them.
+    field = ".".join(str(part) for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")
     given = problem.get("input")
     shown = f" (given: {given!r:.80})" if isinstance(given, str | int | float | bool) else ""
-    return f"{field}: {message}{shown}"
+    return f"{field}: {message}{shown}" if field else f"{message}{shown}"

@@ -18,6 +18,7 @@ _JOB_URL = re.compile(r"gs://(?P<bucket>[^/]+)/jobs/(?P<id>[0-9a-f]{32})/job\.js
 _REPORT_ENDING = ".report.json"
 _CONTACT_ENDING = ".contact.jpg"
 _NAME_LIMIT_BYTES = 1024 - len(".webm") - len(_REPORT_ENDING)
+_CUT = re.compile(r"~[0-9a-f]{64}\Z")
 
 
 def job_url(work_bucket: str, job: JobId) -> str:
@@ -95,7 +96,8 @@ def output_stem(prefix: str, source_name: str) -> str:
 def _fitting(prefix: str, name: str) -> str:
     room = _NAME_LIMIT_BYTES - len(prefix.encode())
     raw = name.encode()
-    if len(raw) <= room:
+    # A short name that looks like a cut one is cut as well: else somebody could take a long name's output by it.
+    if len(raw) <= room and not _CUT.search(name):
         return name
     tail = "~" + hashlib.sha256(raw).hexdigest()
     return raw[: room - len(tail)].decode(errors="ignore") + tail
