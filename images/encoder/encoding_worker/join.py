@@ -71,13 +71,15 @@ class Joiner:
         base = Fraction(1, Fraction(track.time_base).denominator)
         return base if base <= _MILLISECOND else Fraction(1, base.denominator * -(-1000 // base.denominator))
 
+    @property
+    def format(self) -> str:
+        """The demuxer of what ``feed`` writes: Matroska counts milliseconds; NUT keeps a finer time base exactly."""
+        return "nut" if self._container is Container.MP4 else "matroska"
+
     def feed(self, process: subprocess.Popen[bytes]) -> None:
         """Write everything into a process' standard input."""
         assert process.stdin is not None
-        is_mp4 = self._container is Container.MP4
-        # A growing MP4 has no index at its end: fragments carry their own.
-        options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"} if is_mp4 else {}
-        output = av.open(process.stdin, "w", format="mp4" if is_mp4 else "matroska", options=options)
+        output = av.open(process.stdin, "w", format=self.format)
         streams = [self._add_stream(output, position) for position in range(len(self._tracks))]
         flows = [self._packets(position, stream) for position, stream in enumerate(streams)]
         for _, _, packet in heapq.merge(*flows, key=lambda item: item[:2]):

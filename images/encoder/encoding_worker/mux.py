@@ -75,7 +75,7 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
     for position, track in enumerate(plan.tracks):
         if track.rotation_deg:
             film_options[f"display_rotation:v:{position}"] = str(-track.rotation_deg)
-    film = ffmpeg.input("pipe:0", format="mp4" if container is Container.MP4 else "matroska", **film_options)
+    film = ffmpeg.input("pipe:0", format=joiner.format, **film_options)
     sounds = {stream.index: ffmpeg.input(f"file:{path}", copyts=None) for stream, path in sides.audio}
     subtitles = ffmpeg.input(f"file:{sides.subtitles}", copyts=None) if sides.subtitles else None
     source = ffmpeg.input(door.url, **input_options(door.url), copyts=None)
@@ -101,6 +101,7 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
         else:
             continue
         streams.append(stream)
+        options.setdefault(f"c:{place}", "copy")
         options[f"disposition:{place}"] = "+".join(stream.dispositions) or "0"
         options[f"map_metadata:s:{place}"] = f"{_TAGS}:s:{place}"
     if container is Container.MP4:
@@ -109,7 +110,6 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
         *chosen,
         str(output),
         format=_FORMATS[container],
-        codec="copy",
         map_metadata=_TAGS,
         map_chapters=_TAGS,
         output_ts_offset=str(-LEAD_S),

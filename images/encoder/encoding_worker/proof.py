@@ -98,7 +98,9 @@ class Proof:
         with open_media(f"file:{self._path}", self._what) as film:
             stream = self._video(film, position)
             out_base = Fraction(stream.time_base or 1)
-            found = sorted(packet.pts for packet in film.demux(stream) if packet.size and packet.pts is not None)
+            # What an edit list hides is there, and yet no player shows it.
+            shown = (packet for packet in film.demux(stream) if packet.size and not packet.is_discard)
+            found = sorted(packet.pts for packet in shown if packet.pts is not None)
         expected = [pts for joined in self._tracks[position] for pts in joined.times]
         if len(found) != len(expected):
             raise self._refuse(f"has {len(found)} frames of video stream {track.stream}, expected {len(expected)}")

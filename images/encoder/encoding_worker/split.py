@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
 from typing import Any
 
 import av
@@ -128,6 +129,8 @@ def _split(task: Task, door: SourceDoor) -> Plan:
                 tracks.append(track)
                 chunks += own
     first = tracks[0]
+    # A film may begin before what its container states as its start: edit lists do that.
+    start_us = min(start_us, *(floor(track.seconds(track.first_pts) * 1_000_000) for track in tracks))
     return Plan(
         job_id=task.job.id,
         container=demuxer,
