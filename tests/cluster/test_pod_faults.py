@@ -57,7 +57,7 @@ def test_a_pod_out_of_memory_gets_twice_as_much_until_it_is_enough(
     stack: TestStack, pods: PodWatcher, film: Path, tmp_path: Path
 ) -> None:
     # So little that even the program does not start in it, and far from what an encoder takes.
-    change_encoder(stack, resources={"limits": {"memory": "96Mi"}, "requests": {"cpu": "250m"}})
+    change_encoder(stack, resources={"limits": {"memory": "40Mi"}, "requests": {"cpu": "250m"}})
     run = stack.start(film, chunk_s=0)
     assert run.await_end(600) == "success"
     check_film(film, run.output(tmp_path))
@@ -65,8 +65,8 @@ def test_a_pod_out_of_memory_gets_twice_as_much_until_it_is_enough(
     assert task.try_number == 1
     sizes = [seen.memory for seen in pods.encodes()]
     assert len(sizes) > 1
-    assert sizes == [f"{96 * 2**times}Mi" for times in range(len(sizes))]
-    assert "Starting it over with 192 MiB" in run.log("encode_chunk", 0)
+    assert sizes == [f"{40 * 2**times}Mi" for times in range(len(sizes))]
+    assert "Starting it over with 80 MiB" in run.log("encode_chunk", 0)
 
 
 def test_an_image_that_cannot_be_pulled_is_said_within_minutes(stack: TestStack, pods: PodWatcher, film: Path) -> None:
