@@ -13,6 +13,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -107,7 +108,8 @@ def encode_film(path: Path, profile: Profile, target: Path | None = None) -> dic
 def _judge(program: str, source: Path, output: str) -> dict[str, Any]:
     done = subprocess.run([sys.executable, program, str(source), output, "--json"], capture_output=True, text=True)
     verdict: dict[str, Any] = json.loads(done.stdout or '{"ok": false, "fails": []}')
-    return {"ok": verdict["ok"], "fails": [f"{fail['check']}: {fail['msg']}" for fail in verdict["fails"]]}
+    faults = [f"{fail['check']}: {fail['msg']}" for fail in verdict["fails"]]
+    return {"ok": verdict["ok"], "fails": faults, "notes": verdict.get("notes", [])}
 
 
 def _work(arguments: tuple[Path, Profile, Path, str | None]) -> dict[str, Any]:
@@ -153,13 +155,13 @@ def main() -> int:
     parser.add_argument("--profile", default="h264-1080p")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--judge", help="a program that takes SOURCE OUTPUT --json")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="a regular expression for names")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     overrides = merge_settings(["chunk_s=2", "damaged=tolerate", *given.settings])
     profile = load_profile(given.profile, overrides)
     given.out.mkdir(parents=True, exist_ok=True)
-    films = [path for path in sorted(given.media.iterdir()) if path.is_file() and given.only in path.name]
+    films = [path for path in sorted(given.media.iterdir()) if path.is_file() and re.search(given.only, path.name)]
     os.environ.setdefault("MAPREEL_THREADS", "1")
     logging.basicConfig(level=logging.ERROR)
     with running_emulator():

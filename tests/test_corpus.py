@@ -1,0 +1,108 @@
+"""A folder of real videos through the worker's whole path, each judged frame by frame.
+
+Needs ``MAPREEL_TEST_MEDIA``, a folder of videos; with ``MAPREEL_JUDGE``, a program that takes ``SOURCE OUTPUT --json``,
+each output is judged by it as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+pytestmark = pytest.mark.corpus
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Every third film, chosen to hold each kind of picture once, for the slower encoders.
+THIRD = "odd-dimensions|_444|hdr10_mdcv|sample.avi|coverart|made_hevc|1000s|single-frame|prores|av1-sdr|nasa|openshot"
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """The folder of videos."""
+    folder = os.environ.get("MAPREEL_TEST_MEDIA")
+    if not folder:
+        pytest.skip("MAPREEL_TEST_MEDIA names no folder of videos")
+    return Path(folder)
+
+
+def run_corpus(media: Path, out: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Run the table, and return its lines."""
+    judge = os.environ.get("MAPREEL_JUDGE")
+    command = [sys.executable, "-m", "tests.corpus", "--media", str(media), "--out", str(out), *arguments]
+    subprocess.run([*command, *(["--judge", judge] if judge else [])], cwd=ROOT, check=False, timeout=3000)
+    return [json.loads(line) for line in (out / "corpus.jsonl").read_text().splitlines()]
+
+
+def is_playable(path: Path) -> bool:
+    """Tell whether anything of a file decodes to a picture."""
+    try:
+        with av.open(f"file:{path}") as container:
+            return next(container.decode(video=0), None) is not None
+    except (av.error.FFmpegError, IndexError):
+        return False
+
+
+def check_lines(lines: list[dict[str, Any]], media: Path) -> None:
+    """Hold each line against what a user would want: all that plays is encoded whole, all else refused in one line."""
+    problems: list[str] = []
+    for line in lines:
+        name = line["file"]
+        if not is_playable(media / name):
+            if line["outcome"] != "bad input" or "\n" in line["error"]:
+                problems.append(f"{name}: expected bad input in one line, found {line['outcome']}: {line['error']}")
+        elif line["outcome"] != "encoded":
+            problems.append(f"{name}: {line['outcome']}: {line['error']}")
+        else:
+            problems += [f"{name}: {fault}" for fault in unexcused(line)]
+    assert not problems, "\n".join(problems)
+
+
+def unexcused(line: dict[str, Any]) -> list[str]:
+    """Return the judge's faults but for what the report names as left out, and times that no container can hold."""
+    verdict = line.get("judge", {"fails": [], "notes": []})
+    left_out = " ".join(item["what"] for item in line["report"]["left_out"])
+    faults = []
+    for fault in verdict["fails"]:
+        check = fault.split(":")[0]
+        if check == "streams.data" and "data stream" in left_out:
+            continue
+        if check == "frame_times" and any("not increasing" in note for note in verdict["notes"]):
+            continue  # two frames at one time, or backwards: moved apart by as little as can be
+        excuses = {"streams.attachment": "attachment stream", "alpha": "alpha of", "interlacing": "field order of"}
+        if check in excuses and excuses[check] in left_out:
+            continue
+        faults.append(fault)
+    return faults
+
+
+def test_all_kinds_into_mkv(media: Path, tmp_path: Path) -> None:
+    """The default profile at 2-second chunks: every file that plays comes out whole."""
+    lines = run_corpus(media, tmp_path)
+    assert lines
+    check_lines(lines, media)
+    assert any(len(line["report"]["chunks"]) > 4 for line in lines if line["report"])
+
+
+@pytest.mark.parametrize(
+    ("profile", "settings"),
+    [
+        ("h264-1080p", ["container=mp4", "video.preset=veryfast"]),
+        ("h265-1080p", ["video.preset=veryfast"]),
+        ("av1-1080p", ["video.preset=12"]),
+        ("vp9-720p-webm", ["container=mkv", "video.max_height=null", "video.options.cpu-used=6"]),
+    ],
+)
+def test_a_third_with(profile: str, settings: list[str], media: Path, tmp_path: Path) -> None:
+    """Other codecs and containers, on a third of the files."""
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    lines = run_corpus(media, tmp_path, "--profile", profile, "--only", THIRD, *arguments)
+    assert lines
+    check_lines(lines, media)
