@@ -151,7 +151,7 @@ def main() -> int:
     """Run the table; exit 1 if a file failed for a reason that is not its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--media", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=ROOT / ".mapreel" / "corpus")
     parser.add_argument("--profile", default="h264-1080p")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--judge", help="a program that takes SOURCE OUTPUT --json")

@@ -16,7 +16,7 @@ from typing import Any
 import av
 import pytest
 
-pytestmark = pytest.mark.corpus
+pytestmark = [pytest.mark.corpus, pytest.mark.timeout(3000)]
 
 ROOT = Path(__file__).resolve().parent.parent
 
