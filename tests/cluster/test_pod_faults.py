@@ -37,7 +37,7 @@ def test_a_killed_pod_is_started_over_within_its_try(
 ) -> None:
     run = stack.start(film, chunk_s=10, video=SLOW_VIDEO)
     victim = await_that("a running chunk", lambda: pods.current("encode", "Running"))[0]
-    time.sleep(3)  # into the middle of the encode
+    time.sleep(2)  # into the middle of the encode
     chunk = int(victim.metadata.labels["mapreel/chunk"])
     name = victim.metadata.name
     subprocess.run(
@@ -95,7 +95,7 @@ def test_a_chunk_cleared_while_it_runs_is_made_anew_beside_no_other(
 ) -> None:
     run = stack.start(film, chunk_s=10, video=SLOW_VIDEO)
     victim = await_that("a running chunk", lambda: pods.current("encode", "Running"))[0]
-    time.sleep(3)
+    time.sleep(2)
     chunk = int(victim.metadata.labels["mapreel/chunk"])
     run.clear("encode_chunk", chunk)
 
