@@ -12,6 +12,7 @@ class DagId(StrEnum):
 
     SCAN = "scan_videos"
     ENCODE = "encode_video"
+    SWEEP = "sweep_work"
 
 
 class TaskId(StrEnum):
@@ -25,6 +26,7 @@ class TaskId(StrEnum):
     MERGE = "merge_video"
     FIND_VIDEOS = "find_new_videos"
     START_RUNS = "start_run"
+    DELETE_OLD = "delete_old_work"
 
 
 class Pool(StrEnum):

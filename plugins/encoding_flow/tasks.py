@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
+from typing import NoReturn
 
 from airflow.sdk import Context
 from airflow.sdk.configuration import conf
@@ -11,12 +13,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 from encoding_contract.errors import ResultMissing
 from encoding_contract.objects import JobObjects, parse_job_url
 from encoding_contract.plan import Plan
+from encoding_contract.report import parse_publication
 from encoding_flow.airflow_runs import AirflowRunBook
 from encoding_flow.bucket import Bucket
 from encoding_flow.chunks import list_mapped_chunks
 from encoding_flow.claims import WorkBucketClaims
 from encoding_flow.clearing import is_cleared
 from encoding_flow.exits import failing_task
+from encoding_flow.housekeeping import choose_departures, group_by_job
 from encoding_flow.jobs import JobDesk, Prepared, Request, Standing
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.settings import load_bucket_settings, load_flow_settings
@@ -47,12 +51,12 @@ def prepare(context: Context, profiles: ProfileFolder) -> str:
             claims = WorkBucketClaims(Bucket(outcome.job.work_bucket))
             holder = claims.take(outcome.job.id, context["dag_run"].run_id, AirflowRunBook())
     if isinstance(outcome, Standing):
-        raise AirflowSkipException(
+        _skip(
             f"{outcome.output.url} stands already, made from the same content ({outcome.published.source}) with the "
             f"same settings by job {outcome.published.job_id}; set reprocess, or clear this task, to make it anew"
         )
     if holder is not None:
-        raise AirflowSkipException(
+        _skip(
             f"Run {holder} is encoding {outcome.job.source.address.url} with the same settings (job {outcome.job.id}); "
             "watch that one, or clear this task when it is over"
         )
@@ -65,6 +69,11 @@ def prepare(context: Context, profiles: ProfileFolder) -> str:
         outcome.job.profile.name,
     )
     return outcome.url
+
+
+def _skip(reason: str) -> NoReturn:
+    logger.info("%s", reason)  # Airflow's own line about a skipped task leaves the reason out
+    raise AirflowSkipException(reason)
 
 
 def list_planned_chunks(job_url: str) -> list[dict[str, int | str]]:
@@ -85,3 +94,41 @@ def list_planned_chunks(job_url: str) -> list[dict[str, int | str]]:
         chunks = list_mapped_chunks(plan, conf.getint("core", "max_map_length"))
     logger.info("%d chunks in %d tracks", len(chunks), len(plan.tracks))
     return chunks
+
+
+def sweep_work(context: Context) -> dict[str, int]:
+    """Delete the work objects that may go; return how many jobs and objects, and how many bytes.
+
+    Raises:
+        AirflowFailException: a bucket refuses.
+        AirflowException: a bucket did not answer.
+    """
+    params = context["params"]
+    now = datetime.now(tz=UTC)
+    swept = {"jobs": 0, "objects": 0, "bytes": 0}
+    with failing_task():
+        places = load_bucket_settings()
+        published = {
+            publication.job_id
+            for _, metadata in Bucket(places.output.bucket).list_metadata(places.output.prefix)
+            if (publication := parse_publication(metadata)) is not None
+        }
+        bucket = Bucket(places.work.bucket)
+        works = list(group_by_job(bucket.list("jobs/")))
+        for gone in choose_departures(works, published, params["keep_days"], params["left_days"], now):
+            # The manifests vouch for the results: they go first, so that none vouches for what is gone.
+            for name in sorted(gone.work.names, key=lambda name: not name.endswith(".json")):
+                bucket.delete(name)
+            logger.info(
+                "Job %s: %s since %s; deleted %d objects, %d bytes",
+                gone.work.job_id,
+                gone.reason,
+                gone.work.last_written,
+                len(gone.work.names),
+                gone.work.size_bytes,
+            )
+            swept["jobs"] += 1
+            swept["objects"] += len(gone.work.names)
+            swept["bytes"] += gone.work.size_bytes
+    logger.info("Kept the work of %d jobs, deleted that of %d", len(works) - swept["jobs"], swept["jobs"])
+    return swept

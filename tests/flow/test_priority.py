@@ -2,7 +2,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 import tests.airflow_home  # noqa: F401  # before Airflow
 
 from encoding_flow.priority import task_instance_mutation_hook  # isort: skip

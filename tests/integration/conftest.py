@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from encoding_contract.objects import output_name
+from encoding_contract.profile import Container
+from local_stack.environment import INPUT_BUCKET, OUTPUT_BUCKET, WORK_BUCKET
+from local_stack.settings import REPOSITORY, StackSettings
+from local_stack.stack import Stack
+
+WAIT_S = 240
+WORKER = Path(__file__).with_name("paper_worker.py")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the worker's program, as it noted it."""
+
+    film: str
+    verb: str
+    chunk: int | None
+    outcome: str
+
+
+class Mapreel:
+    """A running stack whose worker is the paper one, and what a user does with it."""
+
+    def __init__(self, home: Path, notes: Path) -> None:
+        self.home = home
+        self._notes = notes
+        self.connect()
+
+    def connect(self) -> None:
+        """Find the stack; again, after it was started anew."""
+        running = Stack(StackSettings(home=self.home)).running()
+        assert running is not None
+        self._http = httpx.Client(base_url=running.ports.airflow_url, timeout=60, trust_env=False)
+        login = {"username": "admin", "password": running.keys.admin_password}
+        token = self._http.post("/auth/token", json=login).json()["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+        options = {"api_endpoint": running.ports.storage_url}
+        self.storage = storage.Client("test", AnonymousCredentials(), client_options=options)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+        self.storage.close()
+
+    def upload(self, name: str, **film: Any) -> str:
+        """Put a film into the input bucket; return its address."""
+        self.storage.bucket(INPUT_BUCKET).blob(name).upload_from_string(json.dumps({"chunks": 3, **film}))
+        return f"gs://{INPUT_BUCKET}/{name}"
+
+    def output(self, film: str) -> storage.Blob | None:
+        """Return a film's output, or None."""
+        return self.storage.bucket(OUTPUT_BUCKET).get_blob(output_name("", film, Container.MKV))
+
+    def work_names(self) -> list[str]:
+        """Return all names of the work bucket."""
+        return [blob.name for blob in self.storage.list_blobs(WORK_BUCKET)]
+
+    def calls(self, film: str) -> list[Call]:
+        """Return all calls for a film."""
+        lines = self._notes.read_text(encoding="utf-8").splitlines() if self._notes.exists() else []
+        return [call for call in (Call(*json.loads(line)) for line in lines) if call.film == film]
+
+    def api(self, method: str, path: str, **arguments: Any) -> Any:
+        """Call Airflow's API."""
+        answer = self._http.request(method, f"/api/v2/{path}", **arguments)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def start(self, dag: str, run_id: str | None = None, **conf: Any) -> str:
+        """Start a run by hand; return its id."""
+        body = {"logical_date": None, "conf": conf} | ({} if run_id is None else {"dag_run_id": run_id})
+        return str(self.api("POST", f"dags/{dag}/dagRuns", json=body)["dag_run_id"])
+
+    def state(self, dag: str, run_id: str) -> str:
+        """Return a run's state."""
+        return str(self.api("GET", f"dags/{dag}/dagRuns/{quote(run_id, safe='')}")["state"])
+
+    def finish(self, dag: str, run_id: str) -> str:
+        """Wait until a run is over; return its state."""
+        self.await_that(lambda: self.state(dag, run_id) in ("success", "failed"), f"end of {dag} {run_id}")
+        return self.state(dag, run_id)
+
+    def scan(self, **conf: Any) -> str:
+        """Scan by hand, and wait for it; return the run's id."""
+        run = self.start("scan_videos", **conf)
+        assert self.finish("scan_videos", run) == "success"
+        return run
+
+    def runs_of(self, film: str) -> dict[str, str]:
+        """Return the state of each encoding run that a scan started for a film."""
+        found = self.api("GET", "dags/encode_video/dagRuns", params={"limit": 100, "order_by": "-run_after"})
+        source = f"gs://{INPUT_BUCKET}/{film}"
+        return {run["dag_run_id"]: run["state"] for run in found["dag_runs"] if run["conf"]["source"] == source}
+
+    def tasks(self, dag: str, run_id: str) -> dict[tuple[str, int], dict[str, Any]]:
+        """Return the task instances of a run."""
+        path = f"dags/{dag}/dagRuns/{quote(run_id, safe='')}/taskInstances"
+        found = self.api("GET", path, params={"limit": 100})["task_instances"]
+        return {(task["task_id"], task["map_index"]): task for task in found}
+
+    def log(self, dag: str, run_id: str, task: str, attempt: int = 1, map_index: int = -1) -> str:
+        """Return the log of one try."""
+        path = f"dags/{dag}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task}/logs/{attempt}"
+        found = self.api("GET", path, params={"map_index": map_index, "full_content": True})
+        return "\n".join(line if isinstance(line, str) else str(line.get("event")) for line in found["content"])
+
+    def clear(self, run_id: str, task: str, map_index: int | None = None) -> None:
+        """Clear a task of an encoding run, and what follows from it, as the UI does."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [task if map_index is None else [task, map_index]],
+            "include_downstream": True,
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self.api("POST", "dags/encode_video/clearTaskInstances", json=body)
+
+    def await_that(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for a condition.
+
+        Raises:
+            AssertionError: it did not come about.
+        """
+        deadline = time.monotonic() + WAIT_S
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {WAIT_S} s: {what}"
+            time.sleep(0.5)
+
+
+@pytest.fixture(scope="session")
+def mapreel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapreel]:
+    """One stack for all tests of this folder; each test has films of its own."""
+    folder = tmp_path_factory.mktemp("integration")
+    program = folder / "mapreel"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{WORKER}" "$@"\n', encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    environment = {
+        **os.environ,
+        "MAPREEL_HOME": str(folder / "home"),
+        "MAPREEL_PROGRAM": str(program),
+        "MAPREEL_SCAN_MINUTES": "59",
+        "PAPER_NOTES": str(folder / "notes"),
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "plugins"), str(REPOSITORY / "deploy" / "local")]),
+    }
+    command = [sys.executable, "-m", "local_stack"]
+    try:
+        started = subprocess.run([*command, "up"], env=environment, capture_output=True, text=True, check=False)
+        assert started.returncode == 0, started.stdout + started.stderr
+        running = Mapreel(folder / "home", folder / "notes")
+        yield running
+        running.close()
+    finally:
+        subprocess.run([*command, "down"], env=environment, capture_output=True, check=False)

@@ -1,0 +1,137 @@
+"""Takes the place of the worker's program: the same command line, documents and exit codes, and no ffmpeg.
+
+A film is a JSON text: ``{"chunks": 3, "encode_s": 0.1, "is_bad": false}``. Every call is noted in a file, so that a
+test can tell what was made and what was kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from encoding_contract.errors import ExitCode
+from encoding_contract.job import Job
+from encoding_contract.objects import JobObjects, output_name, parse_job_url, report_name
+from encoding_contract.plan import Chunk, CutMethod, Plan, VideoTrack, digest_pts
+from encoding_contract.report import publication_metadata
+
+FRAMES = 20
+
+
+class PaperWorker:
+    """One call of the program."""
+
+    def __init__(self, verb: str, url: str, chunk: int | None) -> None:
+        self.verb, self.chunk = verb, chunk
+        self.client = storage.Client(project="test", credentials=AnonymousCredentials())
+        bucket, job = parse_job_url(url)
+        self.work = self.client.bucket(bucket)
+        self.names = JobObjects(job)
+        self.job = Job.from_json(self.work.blob(self.names.job).download_as_bytes(), url)
+        address = self.job.source.address
+        source = self.client.bucket(address.bucket).blob(address.name)
+        self.film = json.loads(source.download_as_bytes())
+        signal.signal(signal.SIGTERM, self.stop)
+
+    def run(self) -> None:
+        """Do what the verb says."""
+        if self.film.get("is_bad"):
+            self.note("refused")
+            Path(os.environ["MAPREEL_TERMINATION_LOG"]).write_text("it is no video", encoding="utf-8")
+            sys.exit(ExitCode.BAD_INPUT)
+        match self.verb:
+            case "split":
+                self.leave(self.names.plan, self.plan().to_json())
+            case "encode":
+                assert self.chunk is not None
+                self.leave(self.names.chunk_manifest(self.chunk), "{}", float(self.film.get("encode_s", 0)))
+            case "encode-audio":
+                self.leave(self.names.audio_manifest, "{}")
+            case _:
+                self.publish()
+
+    def leave(self, name: str, text: str, work_s: float = 0) -> None:
+        """Make a result, unless it stands."""
+        if self.work.blob(name).exists():
+            self.note("kept")
+            return
+        if work_s:
+            self.note("began")
+            time.sleep(work_s)
+        self.work.blob(name).upload_from_string(text)
+        self.note("made")
+
+    def publish(self) -> None:
+        """Write the output, if every chunk of the plan stands."""
+        plan = Plan.from_json(self.work.blob(self.names.plan).download_as_bytes(), "plan")
+        missing = [c.index for c in plan.chunks if not self.work.blob(self.names.chunk_manifest(c.index)).exists()]
+        assert not missing, missing
+        name = output_name(self.job.output_prefix, self.job.source.address.name, self.job.profile.container)
+        output = self.client.bucket(self.job.output_bucket).blob(name)
+        output.metadata = publication_metadata(self.job)
+        output.upload_from_string(f"{len(plan.chunks)} chunks")
+        self.client.bucket(self.job.output_bucket).blob(report_name(name)).upload_from_string("{}")
+        self.note("made")
+
+    def plan(self) -> Plan:
+        """Return a plan of as many chunks as the film says,."""
+        count = int(self.film["chunks"])
+        starts = [index * FRAMES for index in range(count)]
+        track = VideoTrack(
+            stream=0,
+            time_base="1/10",
+            width=16,
+            height=16,
+            pixel_format="yuv420p",
+            frame_rate="10/1",
+            frames=count * FRAMES,
+            first_pts=0,
+            end_pts=count * FRAMES,
+            cut=CutMethod.PTS,
+        )
+        chunks = tuple(
+            Chunk(
+                index=index,
+                track=0,
+                first_frame=start,
+                frames=FRAMES,
+                start_pts=start,
+                end_pts=start + FRAMES,
+                pts_digest=digest_pts(range(start, start + FRAMES)),
+            )
+            for index, start in enumerate(starts)
+        )
+        return Plan(
+            job_id=self.job.id,
+            container="paper",
+            duration_us=count * 2_000_000,
+            streams=(),
+            tracks=(track,),
+            chunks=chunks,
+            splitter="paper",
+        )
+
+    def note(self, outcome: str) -> None:
+        """Write down what became of the call."""
+        entry = [self.job.source.address.name, self.verb, self.chunk, outcome]
+        with Path(os.environ["PAPER_NOTES"]).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        print(*entry, flush=True)
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """End as the worker does when it is asked to."""
+        self.note("stopped")
+        sys.exit(ExitCode.TRANSIENT)
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    PaperWorker(words[0], words[2], int(words[4]) if len(words) > 3 else None).run()

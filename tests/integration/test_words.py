@@ -1,0 +1,167 @@
+"""New, skip, resume, clear, reprocess: each as a user meets it, on a real Airflow and a real emulator."""
+
+from __future__ import annotations
+
+from tests.integration.conftest import Call, Mapreel
+
+
+def made(calls: list[Call]) -> list[tuple[str, int | None]]:
+    return sorted(((call.verb, call.chunk) for call in calls if call.outcome == "made"), key=str)
+
+
+ALL = [("encode", 0), ("encode", 1), ("encode", 2), ("encode-audio", None), ("merge", None), ("split", None)]
+
+
+def encode(mapreel: Mapreel, film: str, **facts: object) -> str:
+    """Have a film found and encoded; return the run's id."""
+    mapreel.upload(film, **facts)
+    mapreel.scan(prefix=film)
+    (run,) = mapreel.runs_of(film)
+    assert mapreel.finish("encode_video", run) == "success"
+    return run
+
+
+def test_a_new_video_is_encoded_and_an_unchanged_one_is_skipped(mapreel: Mapreel) -> None:
+    run = encode(mapreel, "new.mov")
+    assert run.startswith("new.mov~")
+    assert mapreel.output("new.mov") is not None
+    assert made(mapreel.calls("new.mov")) == sorted(ALL, key=str)
+    tasks = mapreel.tasks("encode_video", run)
+    assert [tasks["encode_chunk", index]["rendered_map_index"] for index in range(3)] == [
+        "chunk 0 · 0:00-0:02",
+        "chunk 1 · 0:02-0:04",
+        "chunk 2 · 0:04-0:06",
+    ]
+    assert all(task["pool"] == "encoding" for (name, _), task in tasks.items() if name == "encode_chunk")
+
+    scan = mapreel.scan(prefix="new.mov")
+    assert mapreel.tasks("scan_videos", scan)["find_new_videos", -1]["state"] == "skipped"
+    assert "Input: 1 unchanged" in mapreel.log("scan_videos", scan, "find_new_videos")
+    assert list(mapreel.runs_of("new.mov")) == [run]
+
+    again = mapreel.start("encode_video", source="gs://mapreel-in/new.mov")
+    assert mapreel.finish("encode_video", again) == "success"
+    assert mapreel.tasks("encode_video", again)["merge_video", -1]["state"] == "skipped"
+    assert "stands already, made from the same content" in mapreel.log("encode_video", again, "prepare_job")
+    assert len(mapreel.calls("new.mov")) == len(ALL)
+
+
+def test_clearing_one_chunk_makes_that_chunk_and_the_film_anew_and_nothing_else(mapreel: Mapreel) -> None:
+    run = encode(mapreel, "clear.mov")
+    before = len(mapreel.calls("clear.mov"))
+    mapreel.clear(run, "encode_chunk", 1)
+    assert mapreel.finish("encode_video", run) == "success"
+    assert made(mapreel.calls("clear.mov")[before:]) == [("encode", 1), ("merge", None)]
+    assert "This task was cleared" in mapreel.log("encode_video", run, "encode_chunk", attempt=2, map_index=1)
+
+
+def test_clearing_the_whole_run_makes_all_of_it_anew(mapreel: Mapreel) -> None:
+    run = encode(mapreel, "all.mov")
+    before = len(mapreel.calls("all.mov"))
+    mapreel.clear(run, "prepare_job")
+    assert mapreel.finish("encode_video", run) == "success"
+    assert made(mapreel.calls("all.mov")[before:]) == sorted(ALL, key=str)
+
+
+def test_a_deleted_output_makes_the_video_new_and_finished_chunks_are_taken(mapreel: Mapreel) -> None:
+    run = encode(mapreel, "deleted.mov")
+    output = mapreel.output("deleted.mov")
+    assert output is not None
+    output.delete()
+    before = len(mapreel.calls("deleted.mov"))
+    mapreel.scan(prefix="deleted.mov")
+    (second,) = set(mapreel.runs_of("deleted.mov")) - {run}
+    assert second == f"{run}~2"
+    assert mapreel.finish("encode_video", second) == "success"
+    assert made(mapreel.calls("deleted.mov")[before:]) == [("merge", None)]
+    assert mapreel.output("deleted.mov") is not None
+
+
+def test_a_stale_output_is_counted_and_reprocess_makes_it_again(mapreel: Mapreel) -> None:
+    run = encode(mapreel, "stale.mov")
+    scan = mapreel.scan(prefix="stale.mov", overrides={"video": {"crf": 30}})
+    assert "1 outputs are stale" in mapreel.log("scan_videos", scan, "find_new_videos")
+    assert list(mapreel.runs_of("stale.mov")) == [run]
+
+    mapreel.scan(prefix="stale.mov", overrides={"video": {"crf": 30}}, reprocess=True)
+    (second,) = set(mapreel.runs_of("stale.mov")) - {run}
+    assert mapreel.finish("encode_video", second) == "success"
+    output = mapreel.output("stale.mov")
+    assert output is not None
+    assert output.metadata["mapreel-job"] == second.split("~")[1] != run.split("~")[1]
+
+
+def test_reprocess_of_one_video_takes_chunks_whose_inputs_are_the_same(mapreel: Mapreel) -> None:
+    encode(mapreel, "reprocess.mov")
+    before = len(mapreel.calls("reprocess.mov"))
+    run = mapreel.start("encode_video", source="gs://mapreel-in/reprocess.mov", reprocess=True)
+    assert mapreel.finish("encode_video", run) == "success"
+    assert made(mapreel.calls("reprocess.mov")[before:]) == [("merge", None)]
+
+
+def test_bad_input_fails_at_once_and_is_not_started_again(mapreel: Mapreel) -> None:
+    mapreel.upload("bad.mov", is_bad=True)
+    mapreel.scan(prefix="bad.mov")
+    (run,) = mapreel.runs_of("bad.mov")
+    assert mapreel.finish("encode_video", run) == "failed"
+    assert mapreel.tasks("encode_video", run)["split_video", -1]["try_number"] == 1
+
+    scan = mapreel.scan(prefix="bad.mov")
+    assert list(mapreel.runs_of("bad.mov")) == [run]
+    assert f"Failed, and not started again until it is cleared: run {run}" in mapreel.log(
+        "scan_videos", scan, "find_new_videos"
+    )
+
+    mapreel.upload("bad.mov", chunks=1)  # other content
+    mapreel.scan(prefix="bad.mov")
+    (second,) = set(mapreel.runs_of("bad.mov")) - {run}
+    assert mapreel.finish("encode_video", second) == "success"
+
+
+def test_the_same_video_by_hand_twice_and_by_a_scan_runs_once(mapreel: Mapreel) -> None:
+    source = mapreel.upload("twice.mov", encode_s=4)
+    first = mapreel.start("encode_video", source=source)
+    mapreel.await_that(lambda: bool(mapreel.calls("twice.mov")), "the first run at work")
+    second = mapreel.start("encode_video", source=source)
+    scan = mapreel.scan(prefix="twice.mov")
+    assert "1 under way" in mapreel.log("scan_videos", scan, "find_new_videos")
+    assert mapreel.finish("encode_video", second) == "success"
+    assert f"Run {first} is encoding" in mapreel.log("encode_video", second, "prepare_job")
+    assert mapreel.finish("encode_video", first) == "success"
+    assert made(mapreel.calls("twice.mov")) == sorted(ALL, key=str)
+
+
+def test_one_scan_starts_so_many_runs_the_oldest_first_and_the_next_one_the_rest(mapreel: Mapreel) -> None:
+    films = [f"many/{name}.mov" for name in "cab"]
+    for film in films:
+        mapreel.upload(film, chunks=1)
+    mapreel.scan(prefix="many/", limit=2)
+    assert [bool(mapreel.runs_of(film)) for film in films] == [True, True, False]
+    mapreel.scan(prefix="many/", limit=2)
+    assert [len(mapreel.runs_of(film)) for film in films] == [1, 1, 1]
+
+
+def set_slots(mapreel: Mapreel, slots: int) -> None:
+    body = {"pool": "encoding", "slots": slots}
+    mapreel.api("PATCH", "pools/encoding", params={"update_mask": "slots"}, json=body)
+
+
+def test_an_urgent_film_overtakes_and_the_pool_can_be_changed_while_runs_go_on(mapreel: Mapreel) -> None:
+    pool = mapreel.api("GET", "pools/encoding")
+    assert pool["include_deferred"] is True
+    set_slots(mapreel, 1)
+    try:
+        slow = mapreel.start("encode_video", source=mapreel.upload("slow.mov", chunks=6, encode_s=3))
+        mapreel.await_that(lambda: any(c.verb == "encode" for c in mapreel.calls("slow.mov")), "a chunk at work")
+        urgent = mapreel.start("encode_video", source=mapreel.upload("urgent.mov", chunks=2), priority=50)
+        assert mapreel.finish("encode_video", urgent) == "success"
+        assert mapreel.state("encode_video", slow) == "running"
+        set_slots(mapreel, 3)
+        assert mapreel.finish("encode_video", slow) == "success"
+    finally:
+        mapreel.api(
+            "PATCH",
+            "pools/encoding",
+            params={"update_mask": "slots"},
+            json={"pool": "encoding", "slots": pool["slots"]},
+        )
