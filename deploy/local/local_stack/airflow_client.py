@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
+import tenacity
 from pydantic import BaseModel, ConfigDict
 
 from local_stack.errors import ApiRefused
@@ -14,6 +16,15 @@ from local_stack.keys import ADMIN
 
 _PAGE_ROWS = 100
 """Airflow's own limit of a page."""
+_PATIENCE_S = 120
+# SQLite that is locked makes the API server answer with 500.
+_PATIENTLY = tenacity.Retrying(
+    retry=tenacity.retry_if_exception_type(httpx.TransportError)
+    | tenacity.retry_if_result(lambda answer: answer.is_server_error),
+    stop=tenacity.stop_after_delay(_PATIENCE_S),
+    wait=tenacity.wait_fixed(1),
+    retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+)
 
 
 class Health(BaseModel):
@@ -89,10 +100,10 @@ class AirflowClient:
 
         Deferred tasks count, or in a cluster all chunks of all films would be encoded at once.
         """
-        if self._http.get(f"/api/v2/pools/{quote(name)}").status_code != httpx.codes.NOT_FOUND:
+        if self._request("GET", f"/api/v2/pools/{quote(name)}").status_code != httpx.codes.NOT_FOUND:
             return
         pool = {"name": name, "slots": slots, "description": description, "include_deferred": True}
-        self._json("POST", "/api/v2/pools", json=pool)
+        self._request("POST", "/api/v2/pools", json=pool)
 
     def dag_ids(self) -> set[str]:
         """Return the DAGs that Airflow has parsed."""
@@ -108,8 +119,13 @@ class AirflowClient:
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
         """Start a run of a DAG; return its id."""
-        body = {"logical_date": None, "conf": conf}
-        return str(self._json("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", json=body)["dag_run_id"])
+        # An id of our own: asked for a second time, as the first answer was lost, it is refused and not made twice.
+        run_id = f"demo~{uuid.uuid4().hex}"
+        path, body = f"/api/v2/dags/{quote(dag_id)}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        answer = self._request("POST", path, json=body)
+        if answer.is_error and answer.status_code != httpx.codes.CONFLICT:
+            raise ApiRefused(f"Airflow refused a run of {dag_id} with {conf}: {answer.text[:300]}")
+        return run_id
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
         """Return one run."""
@@ -137,8 +153,8 @@ class AirflowClient:
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return what a task handed on, or ``None`` where it handed on nothing yet."""
         path = f"{self._run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/xcomEntries/{quote(key)}"
-        answer = self._http.get(path)
-        return None if answer.status_code == httpx.codes.NOT_FOUND else answer.json()["value"]
+        answer = self._request("GET", path)
+        return None if answer.is_client_error else answer.json().get("value")
 
     def log_events(self, dag_id: str, run_id: str, task: TaskInstance) -> list[dict[str, Any]]:
         """Return the log of a task instance's last try, event by event."""
@@ -150,7 +166,19 @@ class AirflowClient:
         return f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}"
 
     def _json(self, method: str, path: str, **arguments: Any) -> Any:
-        answer = self._http.request(method, path, **arguments)
+        answer = self._request(method, path, **arguments)
         if answer.is_error:
             raise ApiRefused(f"Airflow answered {method} {path} with {answer.status_code}: {answer.text[:300]}")
         return answer.json()
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask, again and again where no answer comes: on busy cores one may take minutes, or the server is restarted.
+
+        All that is asked for here may be asked for twice.
+        """
+        try:
+            return _PATIENTLY(self._http.request, method, path, **arguments)
+        except httpx.TransportError as error:
+            raise ApiRefused(
+                f"Airflow did not answer {method} {path} in {_PATIENCE_S} s ({error}); see api-server.log"
+            ) from error

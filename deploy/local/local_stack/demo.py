@@ -22,9 +22,9 @@ from local_stack.screen import Screen
 from local_stack.tracking import ENCODE_DAG, RunTracker, read_plan
 
 SCAN_DAG = "scan_videos"
-DAGS_TIMEOUT_S = 90
+DAGS_TIMEOUT_S = 300
 IDLE_SCAN_TIMEOUT_S = 60
-SCAN_TIMEOUT_S = 180
+SCAN_TIMEOUT_S = 600
 _LOOK_EVERY_S = 1.0
 
 

@@ -108,7 +108,8 @@ def main() -> int:
                 supervisor.restart(name)
             if states[SCHEDULER].pid != scheduler:
                 scheduler = states[SCHEDULER].pid
-                logger.info("new scheduler; ended %d idle workers of the last one", end_idle_orphans(keys.stack_id))
+                if ended := end_idle_orphans(keys.stack_id):
+                    logger.info("the scheduler is a new one; ended %d idle workers of the last one", ended)
         except OSError as error:
             logger.warning("supervisord does not answer: %s", error)
         if os.getppid() != parent:
