@@ -7,8 +7,9 @@ content.
 **Order:** `find_new_videos` lists output and input once, from the triggerer, and compares them · `start_run` starts the
 encoding runs, oldest video first.
 
-**Input:** `MAPREEL_INPUT`, every `MAPREEL_SCAN_MINUTES` minutes or when started by hand. Names that do not end as a
-video's are passed over and counted.
+**Input:** `MAPREEL_INPUT`, every `MAPREEL_SCAN_MINUTES` minutes, when started by hand, and at once when the bucket
+tells of a new object (`MAPREEL_EVENTS`, a Pub/Sub subscription). Names that do not end as a video's are passed over and
+counted.
 **Output:** at most `limit` runs of `encode_video`; the others wait for the next scan. A scan with nothing to start ends
 as skipped, which is no fault; its log counts what it saw: unchanged, stale, too young.
 
@@ -29,8 +30,10 @@ from pathlib import Path
 
 import pendulum
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronDataIntervalTimetable, Param
+from airflow.sdk.bases.timetable import BaseTimetable
 
+from encoding_flow.events import watched_input
 from encoding_flow.names import OWNER, DagId, Tag, TaskId
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.sensor import NewVideosSensor
@@ -39,12 +42,16 @@ from encoding_flow.settings import load_flow_settings
 settings = load_flow_settings()
 profiles = ProfileFolder(settings.profiles or Path(__file__).parent / "profiles")
 
+# A plain cron string would make intervals of no width, and a backfill needs them.
+schedule: BaseTimetable = CronDataIntervalTimetable(f"*/{settings.scan_minutes} * * * *", timezone="UTC")
+if settings.events is not None:
+    schedule = AssetOrTimeSchedule(timetable=schedule, assets=[watched_input(settings.events)])
+
 with DAG(
     dag_id=DagId.SCAN,
     doc_md=__doc__,
     description="Finds videos without an output, and starts encode_video for each",
-    # A plain cron string would make intervals of no width, and a backfill needs them.
-    schedule=CronDataIntervalTimetable(f"*/{settings.scan_minutes} * * * *", timezone="UTC"),
+    schedule=schedule,
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,

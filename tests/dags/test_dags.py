@@ -112,3 +112,13 @@ def test_airflow_does_not_load_our_packages_as_plugins() -> None:
     ignored = (REPOSITORY / "plugins" / ".airflowignore").read_text(encoding="utf-8").split()
     packages = {path.parent.name for path in (REPOSITORY / "plugins").glob("*/__init__.py")}
     assert packages <= set(ignored)
+
+
+def test_a_bucket_that_tells_of_new_objects_starts_scans_beside_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAPREEL_EVENTS", "projects/p/subscriptions/s")
+    bag = BundleDagBag(dag_folder=str(DAGS / "scan_videos.py"), bundle_path=DAGS, bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    timetable = bag.dags["scan_videos"].timetable
+    assert type(timetable.timetable).__name__ == "CronDataIntervalTimetable"
+    (asset,) = timetable.asset_condition.objects
+    assert [watcher.trigger.subscription for watcher in asset.watchers] == ["projects/p/subscriptions/s"]
