@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from encoding_contract.errors import ProfileError
 from encoding_contract.model import Document, first_problem
@@ -94,6 +94,11 @@ class VideoSettings(Document):
     """Taller pictures are scaled down to it, in proportion; none is scaled up."""
     options: dict[str, str] = Field(default_factory=dict)
     """Further options of the encoder, as ffmpeg names them."""
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _preset_is_text(cls, preset: Any) -> Any:
+        return str(preset) if isinstance(preset, int) and not isinstance(preset, bool) else preset
 
     @model_validator(mode="before")
     @classmethod

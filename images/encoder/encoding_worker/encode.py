@@ -29,7 +29,7 @@ from encoding_worker.encoder import check_encoder, encoder_options
 from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.framelist import Frame, format_frames, parse_framecrc
 from encoding_worker.gateway import open_source
-from encoding_worker.picture import picture_filters, picture_size
+from encoding_worker.picture import Filters, picture_filters, picture_size, write_filters
 from encoding_worker.pixels import choose_pixel_format
 from encoding_worker.task import Task, program_version
 
@@ -157,6 +157,15 @@ class _Encoding:
             # Deleted work objects cost work, never correctness: the source itself has the same frames.
             logger.warning("%s: %s; decoding from the source itself, which takes longer", self.what, error)
             return None
+        found = path.stat().st_size
+        if found != self.chunk.piece_bytes:
+            # Half a piece, or another one's, would look like damage of the source.
+            logger.warning(
+                "%s: %s: expected %d bytes, found %d; decoding from the source itself, which takes longer",
+                *(self.what, address.url, self.chunk.piece_bytes, found),
+            )
+            path.unlink()
+            return None
         return path
 
     def _encode(self, source: _Input) -> ChunkManifest:
@@ -210,18 +219,20 @@ class _Encoding:
         if self.track.has_alpha and settings.codec is VideoCodec.VP9 and "yuva" not in self.track.pixel_format:
             reading["c:v"] = "libvpx-vp9"  # ffmpeg's own VP9 decoder passes over alpha
         frames = ffmpeg.input(source.url, **reading)[source.stream]
-        bounds = self._bounds(source)
-        if not source.is_piece:
-            frames = frames.filter("trim", **bounds)
-        both = frames.filter_multi_output("split")
+        trim: Filters = [("trim", self._bounds(source))]
+        # Two outputs of one decoder, each with a chain of its own: behind a split, ffmpeg 9 forgets mastering display
+        # and light level. A piece is listed whole, so that neighbours can be compared where they overlap.
         listing = ffmpeg.output(
-            both[0], str(self.listing), format="framecrc", fps_mode="passthrough", enc_time_base="filter"
+            frames,
+            str(self.listing),
+            format="framecrc",
+            fps_mode="passthrough",
+            enc_time_base="filter",
+            vf=write_filters([] if source.is_piece else trim),
         )
-        picture = both[1].filter("trim", **bounds) if source.is_piece else both[1]
-        for name, options in picture_filters(settings, self.track):
-            picture = picture.filter(name, **options)
         rate = Fraction(self.track.frame_rate)
-        picture = picture.filter("settb", f"{rate.denominator}/{rate.numerator}").filter("setpts", "N")
+        numbered: Filters = [("settb", {"tb": f"{rate.denominator}/{rate.numerator}"}), ("setpts", {"expr": "N"})]
+        chain = write_filters([*trim, *picture_filters(settings, self.track), *numbered])
         width, height = picture_size(settings, self.track)
         options = encoder_options(
             settings, self.track, choose_pixel_format(settings, self.track, width, height), threads, kbps
@@ -229,20 +240,22 @@ class _Encoding:
         if number:
             options |= {"pass": str(number), "passlogfile": str(self.task.scratch / f"pass-{self.chunk.index}")}
         output = ffmpeg.output(
-            picture,
+            frames,
             "-" if number == 1 else str(self.video),
             format="null" if number == 1 else "matroska",
             fps_mode="passthrough",
             enc_time_base=f"{rate.denominator}/{rate.numerator}",
+            vf=chain,
             **options,
         )
         arguments: list[str] = ffmpeg.merge_outputs(listing, output).overwrite_output().get_args()
         return arguments
 
-    def _bounds(self, source: _Input) -> dict[str, int]:
+    def _bounds(self, source: _Input) -> dict[str, str]:
         if self.track.cut is CutMethod.FRAME:
-            return {"start_frame": self.chunk.first_frame, "end_frame": self.chunk.end_frame}
-        return {"start_pts": self.chunk.start_pts - source.offset, "end_pts": self.chunk.end_pts - source.offset}
+            return {"start_frame": str(self.chunk.first_frame), "end_frame": str(self.chunk.end_frame)}
+        start, end = self.chunk.start_pts - source.offset, self.chunk.end_pts - source.offset
+        return {"start_pts": str(start), "end_pts": str(end)}
 
     def _check_frames(self, frames: list[Frame], source: _Input, messages: list[str]) -> tuple[list[Frame], list[str]]:
         """Return the chunk's own frames, and what is damaged."""

@@ -186,6 +186,9 @@ class _Watch:
                 self._end_when_stalled()
         for thread in threads:
             thread.join()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
         return b"".join(chunks)
 
     def _end_when_stalled(self) -> None:

@@ -16,6 +16,7 @@ from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.gateway import SourceDoor
 from encoding_worker.holding import is_held, subtitle_codec
 from encoding_worker.join import Joiner
+from encoding_worker.picture import display_aspect
 from encoding_worker.tags import write_tags
 from encoding_worker.task import Task
 from encoding_worker.timeline import LEAD_S, seconds_text, shift_to_middle
@@ -87,6 +88,10 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
         place = len(chosen)
         if stream.index in films:
             chosen.append(film[f"v:{films[stream.index]}"])
+            track = plan.tracks[films[stream.index]]
+            if track.sample_aspect_ratio != "1/1":
+                # VP9 and AV1 say nothing of it in their frames, so the container must.
+                options[f"aspect:{place}"] = str(display_aspect(track)).replace("/", ":")
         elif stream.index in sounds:
             chosen.append(sounds[stream.index]["a:0"])
         elif stream.kind is StreamKind.SUBTITLE and is_held(stream, container):

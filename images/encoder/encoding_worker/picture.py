@@ -23,6 +23,17 @@ def picture_size(settings: VideoSettings, track: VideoTrack) -> tuple[int, int]:
     return _even(track.width * ratio), _even(track.height * ratio)
 
 
+def write_filters(filters: Filters) -> str:
+    """Write a chain of filters as ffmpeg takes it; ``null`` where there is none."""
+    chain = (f"{name}=" + ":".join(f"{key}={value}" for key, value in options.items()) for name, options in filters)
+    return ",".join(chain) or "null"
+
+
+def display_aspect(track: VideoTrack) -> Fraction:
+    """Return the shape in which a picture is shown, before any rotation: width over height."""
+    return Fraction(track.width, track.height) * Fraction(track.sample_aspect_ratio)
+
+
 def _even(length: Fraction) -> int:
     return max(2, round(length / 2) * 2)
 
@@ -31,18 +42,10 @@ def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
     """Return the filters in order, with their options."""
     width, height = picture_size(settings, track)
     colour = track.colour
-    # The description is stated first, so that a conversion starts from what the source says of itself.
-    stated = {
-        "color_primaries": colour.primaries,
-        "color_trc": colour.transfer,
-        "colorspace": colour.matrix if colour.matrix != 0 else None,
-    }
-    parameters = {name: str(value) for name, value in stated.items() if value is not None}
-    if colour.is_full_range is not None:
-        parameters["range"] = "pc" if colour.is_full_range else "tv"
-    filters: Filters = [("setparams", parameters)] if parameters else []
+    # No setparams: frames carry the source's colour description already, and the filter would strip them of mastering
+    # display and light level (ffmpeg 7.1 and later).
     # Containers and streams may disagree on the aspect; the plan's is the one that a player shows.
-    filters.append(("setsar", {"sar": track.sample_aspect_ratio, "max": "100000"}))
+    filters: Filters = [("setsar", {"sar": track.sample_aspect_ratio, "max": "100000"})]
     pixel_format = choose_pixel_format(settings, track, width, height)
     is_scaled = (width, height) != (track.width, track.height)
     if is_scaled or pixel_format != track.pixel_format:
