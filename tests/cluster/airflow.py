@@ -131,17 +131,20 @@ class TestStack:
     def kill(self, program: str) -> None:
         """Kill one of Airflow's programs with all its children, with -9."""
         if program == "worker":
-            parents = psutil.Process(self._pid("scheduler")).children()
-            victims = [process for parent in parents for process in [parent, *parent.children(recursive=True)]]
+            victims = await_that("a worker with a task", self._busy_workers, 60, 0.02)
         else:
-            process = psutil.Process(self._pid(program))
-            victims = [process, *process.children(recursive=True)]
-        assert victims, f"no process of {program}"
-        for victim in victims:
+            victims = [psutil.Process(self._pid(program))]
+        for victim in [process for victim in victims for process in [*victim.children(recursive=True), victim]]:
             try:
                 victim.send_signal(signal.SIGKILL)
             except psutil.NoSuchProcess:
                 continue
+
+    def _busy_workers(self) -> list[psutil.Process]:
+        """LocalExecutor's processes that run a task. An idle one dies with the lock of the executor's queue in its
+        hands, which Airflow 3.3.2 never gets over."""
+        workers = psutil.Process(self._pid("scheduler")).children()
+        return [worker for worker in workers if worker.is_running() and worker.children()]
 
     def _pid(self, program: str) -> int:
         return self._stack.states()[program].pid
