@@ -134,7 +134,7 @@ class TestStack:
             victims = await_that("a worker with a task", self._busy_workers, 60, 0.02)
         else:
             victims = [psutil.Process(self._pid(program))]
-        for victim in [process for victim in victims for process in [*victim.children(recursive=True), victim]]:
+        for victim in [each for top in victims for each in [*top.children(recursive=True), top]]:
             try:
                 victim.send_signal(signal.SIGKILL)
             except psutil.NoSuchProcess:
