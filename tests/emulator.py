@@ -17,5 +17,8 @@ def running_emulator() -> Iterator[FakeGCSServer]:
         assert process is not None
         assert process.stderr is not None
         # The wrapper gives the server a pipe for its log and never reads it: once it is full, the server stands still.
-        threading.Thread(target=lambda: all(process.stderr), daemon=True).start()
+        reader = threading.Thread(target=lambda: all(process.stderr), daemon=True)
+        reader.start()
         yield server
+    reader.join()
+    process.stderr.close()

@@ -1,0 +1,171 @@
+"""The whole path over films of every awkward kind; an own look into the output says whether it is the same film."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud import storage
+
+from encoding_contract.profile import Profile
+from tests.corpus import encode_film, load_profile
+from tests.worker.films import RECIPES, FilmShelf
+from tests.worker.looks import (
+    check_frames,
+    check_sound,
+    listen_to_what_is_said,
+    look_at_frames,
+    open_film,
+    read_chapters,
+    read_lines,
+)
+
+pytestmark = pytest.mark.usefixtures("buckets")
+
+
+def encode(film: Path, profile: Profile, folder: Path) -> tuple[Path, dict[str, Any]]:
+    line = encode_film(film, profile, folder / f"out.{profile.container.value}")
+    assert line["outcome"] == "encoded", line["error"]
+    return Path(line["output"]), line["report"]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_every_frame_and_every_sound_arrives(films: FilmShelf, quick: Profile, recipe: Any, tmp_path: Path) -> None:
+    source = films[recipe.name]
+    output, report = encode(source, quick, tmp_path)
+    assert check_frames(source, output) == report["frames"]
+    if recipe.audio:
+        check_sound(source, output)
+    else:
+        assert [said.kind for said in listen_to_what_is_said(output)] == ["video"]
+    assert report["left_out"] == []
+    assert report["damage"] == []
+    few = recipe.name in ("single frame.mp4", "one keyframe.mkv")
+    assert (len(report["chunks"]) == 1) == few
+
+
+@pytest.mark.parametrize(
+    ("name", "profile", "overrides"),
+    [
+        ("open gop.mp4", "h264-1080p", {"container": "mp4", "video": {"preset": "fast"}}),
+        ("late start.ts", "h265-1080p", {"video": {"preset": "ultrafast", "crf": 16}}),
+        ("variable rate.mp4", "av1-1080p", {"container": "mp4", "video": {"preset": "12", "crf": 20}}),
+        ("odd size.webm", "vp9-720p-webm", {"video": {"crf": 16, "options": {"deadline": "realtime", "cpu-used": 8}}}),
+        ("plain.mp4", "h264-1080p", {"video": {"bitrate_kbps": 900, "preset": "ultrafast"}}),
+        ("plain.mp4", "whole-file", {"audio": {"codec": "copy", "bitrate_kbps": None}}),
+    ],
+)
+def test_every_profile_keeps_every_frame(
+    films: FilmShelf, name: str, profile: str, overrides: dict[str, Any], tmp_path: Path
+) -> None:
+    chunks = {} if profile == "whole-file" else {"chunk_s": 2}
+    output, report = encode(films[name], load_profile(profile, {**chunks, **overrides}), tmp_path)
+    assert check_frames(films[name], output) == report["frames"]
+    check_sound(films[name], output)
+    assert (len(report["chunks"]) == 1) == (profile == "whole-file")
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_tracks_languages_chapters_and_attachments_arrive(films: FilmShelf, container: str, tmp_path: Path) -> None:
+    source = films["many tracks.mkv"]
+    overrides = {"chunk_s": 2, "container": container, "video": {"preset": "ultrafast", "crf": 16}}
+    output, report = encode(source, load_profile("h264-1080p", overrides), tmp_path)
+    check_frames(source, output)
+    check_sound(source, output, 0)
+    check_sound(source, output, 1)
+    want = [said for said in listen_to_what_is_said(source) if said.kind != "attachment" or container == "mkv"]
+    got = [said for said in listen_to_what_is_said(output) if said.kind != "data"]
+    assert [(said.kind, said.language, said.channels) for said in got] == [
+        (said.kind, said.language, said.channels) for said in want
+    ]
+    assert read_chapters(output) == read_chapters(source)
+    assert len(read_chapters(output)) == 2
+    with open_film(output) as film:
+        assert film.metadata["title"] == "A film"
+    if container == "mp4":
+        assert [left["what"].split()[0] for left in report["left_out"]] == ["attachment"]
+        return
+    assert [(said.title, said.dispositions) for said in got] == [(said.title, said.dispositions) for said in want]
+    for position in (0, 1):
+        assert read_lines(output, position) == read_lines(source, position)
+        assert len(read_lines(output, position)) == 2
+    with open_film(source) as before, open_film(output) as after:
+        assert _attachment(after) == _attachment(before)
+        assert len(_attachment(after)) > 100
+    assert report["left_out"] == []
+
+
+def _attachment(film: Any) -> bytes:
+    return next(bytes(stream.data) for stream in film.streams if stream.type == "attachment")
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_a_turned_film_stays_turned(films: FilmShelf, container: str, tmp_path: Path) -> None:
+    source = films["rotated.mp4"]
+    overrides = {"chunk_s": 2, "container": container, "video": {"preset": "ultrafast", "crf": 16}}
+    output, _ = encode(source, load_profile("h264-1080p", overrides), tmp_path)
+    check_frames(source, output)
+    with open_film(source) as before, open_film(output) as after:
+        turns = [next(film.decode(video=0)).rotation for film in (before, after)]
+    assert turns == [90, 90]
+
+
+def test_an_anamorphic_film_keeps_its_aspect(films: FilmShelf, quick: Profile, tmp_path: Path) -> None:
+    output, _ = encode(films["anamorphic.mkv"], quick, tmp_path)
+    with open_film(output) as film:
+        stream = film.streams.video[0]
+        assert stream.sample_aspect_ratio == Fraction(16, 11)
+        assert (stream.width, stream.height) == (160, 96)
+
+
+def test_an_interlaced_film_stays_interlaced(films: FilmShelf, quick: Profile, tmp_path: Path) -> None:
+    output, _ = encode(films["interlaced.mkv"], quick, tmp_path)
+    with open_film(output) as film:
+        assert all(frame.interlaced_frame for frame in film.decode(video=0))
+
+
+def test_colours_are_described_as_in_the_source(films: FilmShelf, quick: Profile, tmp_path: Path) -> None:
+    output, _ = encode(films["coloured.mp4"], quick, tmp_path)
+    with open_film(films["coloured.mp4"]) as before, open_film(output) as after:
+        described = [
+            (int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace), int(frame.color_range))
+            for frame in (next(film.decode(video=0)) for film in (before, after))
+        ]
+    assert described == [(1, 1, 1, 1), (1, 1, 1, 1)]
+
+
+def test_hdr10_arrives_with_its_light(films: FilmShelf, tmp_path: Path) -> None:
+    profile = load_profile("h265-1080p", {"chunk_s": 2, "video": {"preset": "ultrafast", "crf": 16}})
+    source = films["hdr10.mkv"]
+    output, _ = encode(source, profile, tmp_path)
+    check_frames(source, output)
+    with open_film(source) as before, open_film(output) as after:
+        frames = [next(film.decode(video=0)) for film in (before, after)]
+    for frame in frames:
+        assert frame.format.name == "yuv420p10le"
+        assert (int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace)) == (9, 16, 9)
+    described = [{data.type.name: bytes(data) for data in list(frame.side_data)} for frame in frames]
+    for name in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"):
+        assert described[1][name] == described[0][name]
+
+
+def test_an_odd_size_is_kept_to_the_pixel(films: FilmShelf, quick: Profile, tmp_path: Path) -> None:
+    output, _ = encode(films["odd size.webm"], quick, tmp_path)
+    with open_film(output) as film:
+        assert (film.streams.video[0].width, film.streams.video[0].height) == (161, 97)
+
+
+def test_a_hostile_name_is_only_a_name(
+    films: FilmShelf, quick: Profile, tmp_path: Path, buckets: storage.Client
+) -> None:
+    film = tmp_path / "-i file:'%d';\n$(touch x)\\ é影.mp4"
+    film.write_bytes(films["silent.mp4"].read_bytes())
+    output, report = encode(film, quick, tmp_path)
+    check_frames(film, output)
+    assert report["output"]["name"] == f"{film.name}.mkv"
+    assert buckets.bucket("mapreel-out").blob(f"{film.name}.mkv.report.json").exists()
+
+
+def test_the_bits_tell_frames_apart(films: FilmShelf) -> None:
+    # What the other tests rely on.
+    assert [frame.number for frame in look_at_frames(films["plain.mp4"])] == list(range(150))
