@@ -6,7 +6,7 @@
 **Order:** `prepare_job` looks at the source and freezes the job · `split_video` finds the streams and plans chunks that
 partition the frames exactly · `list_chunks` maps them · `encode_chunk` encodes each, as many at a time as the pool
 `encoding` has slots · `encode_audio` encodes all audio in one piece, beside the chunks · `merge_video` joins them by
-the plan, proves the result against the source, and publishes it.
+the plan, proves the result against the source, and publishes it · `announce_output` tells Airflow's assets.
 
 **Input:** the address of a video; a profile, single fields of which can be overridden.
 **Output:** `gs://OUTPUT/NAME.CONTAINER` and `NAME.CONTAINER.report.json`. A run whose output stands already (same
@@ -34,6 +34,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from encoding_contract.command import Verb
 from encoding_flow.names import OWNER, DagId, Pool, Tag, TaskId
 from encoding_flow.profiles import ProfileFolder
+from encoding_flow.provenance import SOURCES, AnnounceOutput
 from encoding_flow.runtime import verb_operator
 from encoding_flow.settings import load_flow_settings
 
@@ -97,7 +98,7 @@ with DAG(
     },
 ) as dag:
 
-    @task(task_id=TaskId.PREPARE, execution_timeout=timedelta(minutes=10))
+    @task(task_id=TaskId.PREPARE, execution_timeout=timedelta(minutes=10), outlets=[SOURCES])
     def prepare_job() -> str:
         """Freeze the job's document and return its address."""
         from encoding_flow.tasks import prepare
@@ -130,3 +131,9 @@ with DAG(
     split_video >> [chunks, encode_audio]
     # Ordered after the chunks, but it goes by the plan: a cleared run may hold results of chunks that are no more.
     [encode_chunk, encode_audio] >> merge_video
+    announce_output = AnnounceOutput(
+        task_id=TaskId.ANNOUNCE,
+        job_url=job_url,  # type: ignore[arg-type]
+        execution_timeout=timedelta(minutes=10),
+    )
+    merge_video >> announce_output

@@ -24,6 +24,7 @@ class TaskId(StrEnum):
     ENCODE_CHUNK = "encode_chunk"
     ENCODE_AUDIO = "encode_audio"
     MERGE = "merge_video"
+    ANNOUNCE = "announce_output"
     FIND_VIDEOS = "find_new_videos"
     START_RUNS = "start_run"
     DELETE_OLD = "delete_old_work"

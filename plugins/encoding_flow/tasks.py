@@ -23,6 +23,7 @@ from encoding_flow.exits import failing_task
 from encoding_flow.housekeeping import choose_departures, group_by_job
 from encoding_flow.jobs import JobDesk, Prepared, Request, Standing
 from encoding_flow.profiles import ProfileFolder
+from encoding_flow.provenance import SOURCES, source_event
 from encoding_flow.settings import load_bucket_settings, load_flow_settings
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def prepare(context: Context, profiles: ProfileFolder) -> str:
             f"Run {holder} is encoding {outcome.job.source.address.url} with the same settings (job {outcome.job.id}); "
             "watch that one, or clear this task when it is over"
         )
+    context["outlet_events"][SOURCES].extra = dict(source_event(outcome.job))
     logger.info(
         "Job %s: %s (%s) -> %s, profile %s",
         outcome.job.id,

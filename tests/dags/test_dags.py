@@ -70,7 +70,8 @@ def test_the_shape_of_encode_video(encode: DAG) -> None:
     assert downstream[TaskId.LIST_CHUNKS] == {TaskId.ENCODE_CHUNK}
     assert downstream[TaskId.ENCODE_CHUNK] == {TaskId.MERGE}
     assert downstream[TaskId.ENCODE_AUDIO] == {TaskId.MERGE}
-    assert downstream[TaskId.MERGE] == set()
+    assert downstream[TaskId.MERGE] == {TaskId.ANNOUNCE}
+    assert downstream[TaskId.ANNOUNCE] == set()
 
 
 def test_chunks_are_mapped_shown_by_their_time_and_limited_by_the_pool(encode: DAG) -> None:
