@@ -231,7 +231,11 @@ class _Encoding:
             vf=write_filters([] if source.is_piece else trim),
         )
         rate = Fraction(self.track.frame_rate)
-        numbered: Filters = [("settb", {"tb": f"{rate.denominator}/{rate.numerator}"}), ("setpts", {"expr": "N"})]
+        # strip_fps: a piece's clock is no real one, and an encoder must take its frame rate from the time base instead.
+        numbered: Filters = [
+            ("settb", {"tb": f"{rate.denominator}/{rate.numerator}"}),
+            ("setpts", {"expr": "N", "strip_fps": "1"}),
+        ]
         chain = write_filters([*trim, *picture_filters(settings, self.track), *numbered])
         width, height = picture_size(settings, self.track)
         options = encoder_options(
