@@ -248,7 +248,7 @@ class _Encoding:
             "-" if number == 1 else str(self.video),
             format="null" if number == 1 else "matroska",
             fps_mode="passthrough",
-            enc_time_base=f"{rate.denominator}/{rate.numerator}",
+            enc_time_base=seconds,
             vf=chain,
             **options,
         )
