@@ -232,10 +232,8 @@ class _Encoding:
         )
         rate = Fraction(self.track.frame_rate)
         # strip_fps: a piece's clock is no real one, and an encoder must take its frame rate from the time base instead.
-        numbered: Filters = [
-            ("settb", {"tb": f"{rate.denominator}/{rate.numerator}"}),
-            ("setpts", {"expr": "N", "strip_fps": "1"}),
-        ]
+        tick = f"{rate.denominator}/{rate.numerator}"
+        numbered: Filters = [("settb", {"tb": tick}), ("setpts", {"expr": "N", "strip_fps": "1"})]
         chain = write_filters([*trim, *picture_filters(settings, self.track), *numbered])
         width, height = picture_size(settings, self.track)
         options = encoder_options(
@@ -248,7 +246,7 @@ class _Encoding:
             "-" if number == 1 else str(self.video),
             format="null" if number == 1 else "matroska",
             fps_mode="passthrough",
-            enc_time_base=seconds,
+            enc_time_base=tick,
             vf=chain,
             **options,
         )
