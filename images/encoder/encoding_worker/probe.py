@@ -23,7 +23,7 @@ from encoding_worker.demuxing import input_options
 from encoding_worker.ffmpeg import run_ffmpeg
 
 _FRAMES_LOOKED_AT = 16
-_FASTEST_HZ = 300
+FASTEST_HZ = 300
 """Above it a stated frame rate is a container's tick, not a rate of pictures."""
 
 _UNSPECIFIED = (0, 2, 3)
@@ -141,7 +141,7 @@ def _text(value: Fraction) -> str:
 
 def _frame_rate(stream: VideoStream) -> Fraction:
     for rate in (stream.guessed_rate, stream.average_rate, stream.base_rate):
-        if rate and 0 < rate <= _FASTEST_HZ:
+        if rate and 0 < rate <= FASTEST_HZ:
             return Fraction(rate)
     return Fraction(25)
 

@@ -38,7 +38,7 @@ from encoding_worker.framelist import Frame, parse_framecrc
 from encoding_worker.gateway import SourceDoor, open_source
 from encoding_worker.interruption import interruption
 from encoding_worker.pieces import Piece, PieceCutter
-from encoding_worker.probe import describe_streams, describe_track, find_tags, first_frame, is_encodable
+from encoding_worker.probe import FASTEST_HZ, describe_streams, describe_track, find_tags, first_frame, is_encodable
 from encoding_worker.reference import decode_frames
 from encoding_worker.sounds import SoundClock
 from encoding_worker.task import Task, program_version
@@ -305,7 +305,8 @@ def _mean_rate(track: VideoTrack, frames: int, ticks: int) -> str:
     mean = Fraction(frames) / track.seconds(ticks) if ticks > 0 else stated
     if abs(mean - stated) * 50 <= stated:
         return track.frame_rate
-    mean = mean.limit_denominator(1001)
+    # An encoder needs a rate, no more; a chunk's file counts milliseconds, and frames must not share one.
+    mean = min(mean.limit_denominator(1001), Fraction(FASTEST_HZ))
     return f"{mean.numerator}/{mean.denominator}" if mean > 0 else track.frame_rate
 
 
