@@ -71,8 +71,10 @@ def _size_chunk(job: Job, track: VideoTrack, chunk: Chunk) -> PodSize:
     threads = min(_THREADS_LIMIT, max(1, round(pixels / _PIXELS_PER_THREAD)))
     depth = _DEEP_FACTOR if _is_deep(job.profile.video.pixel_format or track.pixel_format) else 1.0
     memory_mib = _PROGRAM_MIB + math.ceil(pixels * _BYTES_PER_PIXEL[codec] * depth / _MIB)
-    # The piece of the source, the encoded chunk (at worst about as large), and the frame list.
-    scratch_mib = _scratch(2 * chunk.piece_bytes + 64 * chunk.frames)
+    # The piece of the source, the encoded chunk (at worst about as large), and the frame list. A chunk without a piece
+    # is decoded out of the bucket, and has its share of the source's bytes.
+    source_bytes = chunk.piece_bytes or job.source.content.size_bytes * chunk.frames // track.frames
+    scratch_mib = _scratch(2 * source_bytes + 64 * chunk.frames)
     if codec.needs_gpu:
         return PodSize(threads=_GPU_THREADS, memory_mib=memory_mib, scratch_mib=scratch_mib, gpus=1)
     return PodSize(threads=threads, memory_mib=memory_mib, scratch_mib=scratch_mib)

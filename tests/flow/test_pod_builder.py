@@ -40,10 +40,19 @@ def track(width: int, height: int, pixel_format: str = "yuv420p") -> VideoTrack:
 
 
 def chunk_size(
-    codec: VideoCodec, width: int, height: int, piece_bytes: int = 0, pixel_format: str = "yuv420p"
+    codec: VideoCodec,
+    width: int,
+    height: int,
+    piece_bytes: int = 0,
+    pixel_format: str = "yuv420p",
+    source_bytes: int = 0,
 ) -> PodSize:
+    job = make_job(codec)
+    if source_bytes:
+        content = job.source.content.model_copy(update={"size_bytes": source_bytes})
+        job = job.model_copy(update={"source": job.source.model_copy(update={"content": content})})
     chunk = Chunk.model_construct(index=0, track=0, first_frame=0, frames=100, piece_bytes=piece_bytes)
-    return _size_chunk(make_job(codec), track(width, height, pixel_format), chunk)
+    return _size_chunk(job, track(width, height, pixel_format), chunk)
 
 
 def test_the_pod_meets_the_restricted_security_standard_and_holds_no_token() -> None:
@@ -171,6 +180,7 @@ def test_a_chunk_asks_by_its_pixels_and_its_codec() -> None:
     assert chunk_size(VideoCodec.SVT_AV1, 3840, 2160).memory_mib > 2 * large.memory_mib
     assert chunk_size(VideoCodec.X264, 3840, 2160, pixel_format="yuv420p10le").memory_mib > large.memory_mib
     assert chunk_size(VideoCodec.X264, 640, 360, piece_bytes=1 << 30).scratch_mib > 2048
+    assert chunk_size(VideoCodec.X264, 640, 360, source_bytes=1 << 30).scratch_mib > 2048
     gpu = chunk_size(VideoCodec.HEVC_NVENC, 1920, 1080)
     assert (gpu.gpus, gpu.threads) == (1, 2)
 
