@@ -55,7 +55,8 @@ def status() -> None:
         raise typer.Exit(3)
     table = Table("program", "state", "pid", "up for", "log", box=None, pad_edge=False)
     for state in stack.states().values():
-        table.add_row(state.name, state.statename.lower(), str(state.pid), f"{state.uptime_s} s", state.logfile)
+        log = stack.home.root / state.logfile
+        table.add_row(state.name, state.statename.lower(), str(state.pid), f"{state.uptime_s} s", str(log))
     console.print(table)
     show_addresses(running, stack)
 
