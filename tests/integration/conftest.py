@@ -6,13 +6,15 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import psutil
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -20,8 +22,10 @@ from google.cloud import storage
 from encoding_contract.objects import output_name
 from encoding_contract.profile import Container
 from local_stack.environment import INPUT_BUCKET, OUTPUT_BUCKET, WORK_BUCKET
+from local_stack.keys import load_keys
 from local_stack.settings import REPOSITORY, StackSettings
 from local_stack.stack import Stack
+from local_stack.sweep import marked_processes
 
 WAIT_S = 240
 WORKER = Path(__file__).with_name("paper_worker.py")
@@ -40,10 +44,31 @@ class Call:
 class Mapreel:
     """A running stack whose worker is the paper one, and what a user does with it."""
 
-    def __init__(self, home: Path, notes: Path) -> None:
+    def __init__(self, home: Path, notes: Path, environment: Mapping[str, str]) -> None:
         self.home = home
         self._notes = notes
+        self._environment = environment
+
+    def start_stack(self) -> None:
+        """Start the stack, and log in."""
+        started = self._call("up")
+        assert started.returncode == 0, started.stdout + started.stderr
         self.connect()
+
+    def stop_stack(self) -> None:
+        """Stop it."""
+        self._call("down")
+
+    def kill_everything(self) -> None:
+        """Cut the power: every process of the stack at once, without a word."""
+        stack_id = load_keys(Stack(StackSettings(home=self.home)).home).stack_id
+        for process in marked_processes(stack_id):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _call(self, word: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "local_stack", word]
+        return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
 
     def connect(self) -> None:
         """Find the stack; again, after it was started anew."""
@@ -79,9 +104,13 @@ class Mapreel:
         lines = self._notes.read_text(encoding="utf-8").splitlines() if self._notes.exists() else []
         return [call for call in (Call(*json.loads(line)) for line in lines) if call.film == film]
 
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Call Airflow's API, whatever it answers."""
+        return self._http.request(method, f"/api/v2/{path}", **arguments)
+
     def api(self, method: str, path: str, **arguments: Any) -> Any:
         """Call Airflow's API."""
-        answer = self._http.request(method, f"/api/v2/{path}", **arguments)
+        answer = self.request(method, path, **arguments)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
@@ -162,12 +191,10 @@ def mapreel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapreel]:
         "PAPER_NOTES": str(folder / "notes"),
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "plugins"), str(REPOSITORY / "deploy" / "local")]),
     }
-    command = [sys.executable, "-m", "local_stack"]
+    running = Mapreel(folder / "home", folder / "notes", environment)
     try:
-        started = subprocess.run([*command, "up"], env=environment, capture_output=True, text=True, check=False)
-        assert started.returncode == 0, started.stdout + started.stderr
-        running = Mapreel(folder / "home", folder / "notes")
+        running.start_stack()
         yield running
         running.close()
     finally:
-        subprocess.run([*command, "down"], env=environment, capture_output=True, check=False)
+        running.stop_stack()

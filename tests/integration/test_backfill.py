@@ -1,0 +1,77 @@
+"""A backfill of scan_videos, by the arrival of the videos, with each of Airflow's reprocess behaviours."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Mapreel
+
+FILM = "backfill/old.mov"
+START, END = "2025-06-01T10:00:00Z", "2025-06-01T10:59:00Z"
+
+
+def backdate(mapreel: Mapreel, film: str, arrived: str) -> None:
+    """Have the emulator say that a film came at another time: it keeps an object's facts beside its file."""
+    (path,) = mapreel.home.rglob(film)
+    facts = json.loads(os.getxattr(path, "user.metadata"))
+    os.setxattr(path, "user.metadata", json.dumps({**facts, "Updated": arrived}).encode())
+
+
+def backfill(mapreel: Mapreel, behaviour: str, **conf: Any) -> None:
+    body = {
+        "dag_id": "scan_videos",
+        "from_date": START,
+        "to_date": END,
+        "reprocess_behavior": behaviour,
+        "dag_run_conf": {"prefix": "backfill/", **conf},
+    }
+    created: list[int] = []
+
+    def create() -> bool:
+        # Airflow refuses a backfill while SQLite is busy, and says so with 503.
+        answer = mapreel.request("POST", "backfills", json=body)
+        assert answer.status_code in (200, 503), answer.text
+        created.extend([answer.json()["id"]] if answer.is_success else [])
+        return bool(created)
+
+    mapreel.await_that(create, "a backfill to be created")
+    mapreel.await_that(lambda: mapreel.api("GET", f"backfills/{created[0]}")["completed_at"] is not None, "its end")
+
+
+def scan_tries(mapreel: Mapreel) -> list[int]:
+    query = {"limit": 100, "run_type": "backfill", "order_by": "-run_after"}
+    runs = mapreel.api("GET", "dags/scan_videos/dagRuns", params=query)["dag_runs"]
+    return [mapreel.tasks("scan_videos", run["dag_run_id"])["find_new_videos", -1]["try_number"] for run in runs]
+
+
+@pytest.fixture(scope="module")
+def filled(mapreel: Mapreel) -> Mapreel:
+    """After one backfill; one of the two films had come within its interval."""
+    mapreel.upload(FILM, chunks=1)
+    mapreel.upload("backfill/new.mov", chunks=1)
+    backdate(mapreel, FILM, "2025-06-01T10:30:00Z")
+    backfill(mapreel, "none")
+    (run,) = mapreel.runs_of(FILM)
+    assert mapreel.finish("encode_video", run) == "success"
+    return mapreel
+
+
+def test_each_interval_finds_the_videos_that_arrived_in_it(filled: Mapreel) -> None:
+    assert len(filled.runs_of(FILM)) == 1
+    assert filled.runs_of("backfill/new.mov") == {}
+
+
+def test_none_and_failed_leave_finished_intervals_and_completed_scans_them_again(filled: Mapreel) -> None:
+    before = scan_tries(filled)
+    backfill(filled, "none")
+    backfill(filled, "failed")
+    assert scan_tries(filled) == before
+    backfill(filled, "completed", overrides={"video": {"crf": 31}})
+    assert scan_tries(filled) == [tries + 1 for tries in before]
+    assert len(filled.runs_of(FILM)) == 1  # a changed profile alone makes nothing new
+    backfill(filled, "completed", overrides={"video": {"crf": 31}}, reprocess=True)
+    assert len(filled.runs_of(FILM)) == 2
