@@ -70,6 +70,8 @@ class Recipe:
     """Nothing for a film without sound."""
     rate: str = "25"
     frames: int = 150
+    sounds: int = 1
+    """How often the sound is taken, if there is any."""
 
 
 H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "14", "-pix_fmt", "yuv420p", "-threads", "1")
@@ -147,6 +149,16 @@ class FilmShelf:
                 self.make(self._recipes[name], path)
         return path
 
+    @property
+    def spoilt(self) -> Path:
+        """The plain film with some bytes of its middle overwritten."""
+        path = self.folder / "spoilt.mp4"
+        content = bytearray(self["plain.mp4"].read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 1500] = bytes(at * 7919 % 256 for at in range(1500))
+        path.write_bytes(content)
+        return path
+
     def make(self, recipe: Recipe, path: Path) -> Path:
         """Make a film by a recipe."""
         master = self.folder / "master.yuv"
@@ -157,7 +169,7 @@ class FilmShelf:
         seconds = recipe.frames * int(bottom or 1) / int(top)
         sound = ("-f", "lavfi", "-i", SOUND.format(seconds=f"{seconds:.3f}")) if recipe.audio else ()
         run_ffmpeg(
-            *(*raw, "-i", str(master), *sound, "-map", "0:v", *(("-map", "1:a") if sound else ())),
+            *(*raw, "-i", str(master), *sound, "-map", "0:v", *(("-map", "1:a") * recipe.sounds if sound else ())),
             *(*recipe.video, *recipe.audio, "-frames:v", str(recipe.frames), f"file:{path}"),
         )
         return path

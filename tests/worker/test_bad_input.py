@@ -7,8 +7,10 @@ import pytest
 
 from encoding_contract.command import Verb
 from encoding_contract.errors import ExitCode
-from encoding_contract.profile import AudioCodec, Profile, VideoCodec
+from encoding_contract.profile import DamagePolicy, Profile, VideoCodec
+from tests.corpus import load_profile
 from tests.worker.films import SOUND, FilmShelf, run_ffmpeg
+from tests.worker.looks import listen_to_what_is_said, look_at_frames
 from tests.worker.work import Work
 
 MakeWork = Callable[..., Work]
@@ -105,10 +107,8 @@ def test_a_missing_output_bucket_is_named(films: FilmShelf, quick: Profile, make
     work.check_refused(work.run(Verb.MERGE), ExitCode.BAD_INPUT, *parts)
 
 
-def test_a_missing_input_bucket_is_named(films: FilmShelf, quick: Profile, make_work: MakeWork) -> None:
+def test_a_missing_job_document_names_the_task_to_clear(films: FilmShelf, quick: Profile, make_work: MakeWork) -> None:
     work = make_work(films["silent.mp4"], quick)
-    ended = work.run(Verb.SPLIT, MAPREEL_THREADS="none")
-    assert ended.status == 0  # split needs no threads
     work.blob(work.objects.job).delete()
     parts = (f"{work.objects.job}: there is no job document; clear prepare_job",)
     work.check_refused(work.run(Verb.SPLIT), ExitCode.BAD_INPUT, *parts)
@@ -176,26 +176,32 @@ def test_a_setting_that_is_no_number_is_named(films: FilmShelf, quick: Profile, 
     work.check_refused(ended, ExitCode.BAD_INPUT, "MAPREEL_THREADS='many': expected a number above 0")
 
 
-def test_damage_is_refused_by_name_or_told_in_the_report(
-    films: FilmShelf, quick: Profile, make_work: MakeWork, tmp_path: Path
-) -> None:
-    spoilt = tmp_path / "spoilt.ts"
-    content = bytearray(films["late start.ts"].read_bytes())
-    for at in range(len(content) // 2, len(content) // 2 + 40 * 188, 188):
-        content[at + 8 : at + 180] = bytes(172)
-    spoilt.write_bytes(content)
-    strict = make_work(spoilt, quick)
-    plan = strict.split()
-    ends = [strict.run(Verb.ENCODE, chunk.index) for chunk in plan.chunks]
+def test_damage_is_refused_by_name(films: FilmShelf, quick: Profile, make_work: MakeWork) -> None:
+    work = make_work(films.spoilt, quick)
+    ends = [work.run(Verb.SPLIT)]
+    if ends[0].status == 0:
+        ends = [work.run(Verb.ENCODE, 0), work.run(Verb.ENCODE, 1), work.run(Verb.ENCODE, 2)]
     refused = [ended for ended in ends if ended.status]
-    assert refused, "no chunk noticed the damage"
-    for ended in refused:
-        strict.check_refused(ended, ExitCode.BAD_INPUT, "the source is damaged", "set damaged: tolerate")
+    assert refused, "nobody noticed the damage"
+    parts = (work.job.source.address.url, "the source is damaged", "set damaged: tolerate")
+    work.check_refused(refused[-1], ExitCode.BAD_INPUT, *parts)
 
 
-def test_audio_may_be_left_out(films: FilmShelf, quick: Profile, make_work: MakeWork) -> None:
-    deaf = quick.model_copy(update={"audio": quick.audio.model_copy(update={"codec": AudioCodec.NONE})})
-    work = make_work(films["plain.mp4"], deaf.model_copy(update={"chunk_s": 0.0}))
+def test_tolerated_damage_is_told_and_the_rest_is_shown(films: FilmShelf, quick: Profile, make_work: MakeWork) -> None:
+    work = make_work(films.spoilt, quick.model_copy(update={"damaged": DamagePolicy.TOLERATE}))
     work.split()
     report = work.merge()
-    assert "audio was left out: the profile says audio.codec: none" in report.notes
+    assert report.damage
+    whole = [frame.number for frame in look_at_frames(films["plain.mp4"])]
+    found = [frame.number for frame in look_at_frames(work.fetch_output())]
+    assert found[:70] == whole[:70]
+    assert found[-50:] == whole[-50:]
+    assert 120 < len(found) == report.frames <= 150
+
+
+def test_audio_may_be_left_out(films: FilmShelf, make_work: MakeWork) -> None:
+    deaf = load_profile("whole-file", {"audio": {"codec": "none", "bitrate_kbps": None}})
+    work = make_work(films["plain.mp4"], deaf)
+    work.split()
+    assert "audio was left out: the profile says audio.codec: none" in work.merge().notes
+    assert [said.kind for said in listen_to_what_is_said(work.fetch_output())] == ["video"]
