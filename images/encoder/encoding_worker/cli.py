@@ -9,9 +9,10 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from rich.console import Console
 
 from encoding_contract.command import Verb
 from encoding_contract.errors import ExitCode, MapreelError
@@ -20,6 +21,7 @@ from encoding_worker import settings
 from encoding_worker.audio import encode_audio
 from encoding_worker.encode import encode
 from encoding_worker.interruption import interruption
+from encoding_worker.lineage import load_report, print_lineage
 from encoding_worker.merge import merge
 from encoding_worker.scratch import scratch_folder
 from encoding_worker.split import split
@@ -58,6 +60,16 @@ def merge_command(job: JobOption) -> None:
     _run(Verb.MERGE, job, None, lambda task: merge(task))
 
 
+@app.command("lineage")
+def lineage_command(output: Annotated[str, typer.Argument(help="A published film: gs://OUT/NAME")]) -> None:
+    """Say where a published film comes from: source, job, chunks, versions, times, proof."""
+    try:
+        report = load_report(Store(), output)
+    except MapreelError as error:
+        _fail(error.exit_code, str(error))
+    print_lineage(report, Console(soft_wrap=True))
+
+
 @app.command("version")
 def version_command() -> None:
     """Say which versions this is."""
@@ -83,7 +95,7 @@ def _run(verb: Verb, job_url: str, chunk: int | None, act: Callable[[Task], obje
     logger.info("%s done in %.1f s", verb.value, time.monotonic() - started)
 
 
-def _fail(code: ExitCode, message: str) -> None:
+def _fail(code: ExitCode, message: str) -> NoReturn:
     line = " ".join(message.split())
     print(f"mapreel: {line}", file=sys.stderr, flush=True)
     log = settings.termination_log()

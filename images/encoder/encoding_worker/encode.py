@@ -31,6 +31,7 @@ from encoding_worker.framelist import Frame, format_frames, parse_framecrc
 from encoding_worker.gateway import open_source
 from encoding_worker.picture import Filters, picture_filters, picture_size, write_filters
 from encoding_worker.pixels import choose_pixel_format
+from encoding_worker.reuse import take_over
 from encoding_worker.task import Task, program_version
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,10 @@ def ensure_chunk(task: Task, plan: Plan, chunk: Chunk) -> ChunkManifest:
     if manifest is not None and manifest.inputs == inputs and _stands(task, manifest):
         logger.info("job %s chunk %d: its result stands", task.job.id, chunk.index)
         return manifest
-    manifest = _Encoding(task, plan, chunk, inputs).make()
+    # Frames without a manifest are a chunk that somebody cleared, and asked to be encoded again: no old ones will do.
+    has_frames = task.store.stat(task.address(task.objects.chunk_video(chunk.index))) is not None
+    taken = None if manifest is not None or has_frames else take_over(task, chunk.index, inputs)
+    manifest = taken or _Encoding(task, plan, chunk, inputs).make()
     task.store.write(task.address(task.objects.chunk_manifest(chunk.index)), manifest.to_json())
     return manifest
 
