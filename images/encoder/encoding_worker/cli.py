@@ -9,16 +9,21 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+import yaml
 from rich.console import Console
+from rich.table import Table
 
 from encoding_contract.command import Verb
 from encoding_contract.errors import ExitCode, MapreelError
 from encoding_contract.objects import JobObjects
+from encoding_contract.profile import parse_profile
 from encoding_worker import settings
 from encoding_worker.audio import encode_audio
+from encoding_worker.difference import find_differences
 from encoding_worker.encode import encode
 from encoding_worker.interruption import interruption
 from encoding_worker.lineage import load_report, print_lineage
@@ -68,6 +73,27 @@ def lineage_command(output: Annotated[str, typer.Argument(help="A published film
     except MapreelError as error:
         _fail(error.exit_code, str(error))
     print_lineage(report, Console(soft_wrap=True))
+
+
+@app.command("diff")
+def diff_command(
+    profile: Annotated[Path, typer.Option("--profile", help="The profile's file: dags/profiles/NAME.yaml")],
+    output: Annotated[str, typer.Option("--output", envvar="MAPREEL_OUTPUT", help="gs://OUT[/PREFIX]")],
+) -> None:
+    """Say how many published films and chunks a changed profile would encode again, before anything runs."""
+    try:
+        changed = parse_profile(profile.stem, yaml.safe_load(profile.read_text()))
+        differences = list(find_differences(Store(), output, changed))
+    except (OSError, yaml.YAMLError) as error:
+        _fail(ExitCode.BAD_INPUT, f"{profile}: cannot be read ({error}); name a profile's file")
+    except MapreelError as error:
+        _fail(error.exit_code, str(error))
+    table = Table("film", "chunks to encode", "chunks taken over", box=None)
+    for film in differences:
+        table.add_row(film.output, str(film.chunks), str(film.of_chunks - film.chunks))
+    Console(soft_wrap=True).print(table)
+    chunks = sum(film.chunks for film in differences)
+    typer.echo(f"{len(differences)} films are stale under {changed.name}; reprocessing them encodes {chunks} chunks")
 
 
 @app.command("version")

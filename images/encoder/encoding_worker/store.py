@@ -127,13 +127,12 @@ class Store:
         with _explained(address.url), suppress(gcs_errors.NotFound):
             self._blob(address).delete(retry=_RETRY)
 
-    def list_names(self, bucket: str, prefix: str) -> Iterator[str]:
-        """Yield the names of the objects that begin with a prefix."""
+    def list_metadata(self, bucket: str, prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield name and custom metadata of the objects that begin with a prefix, page by page."""
+        fields = "items(name,metadata),nextPageToken"
         with _explained(f"gs://{bucket}/{prefix}"):
-            for blob in self._client.list_blobs(
-                bucket, prefix=prefix, fields="items(name),nextPageToken", retry=_RETRY
-            ):
-                yield str(blob.name)
+            for blob in self._client.list_blobs(bucket, prefix=prefix, fields=fields, retry=_RETRY):
+                yield str(blob.name), dict(blob.metadata or {})
 
     def read_range(self, address: ObjectAddress, generation: int | None, start: int, end: int) -> bytes:
         """Return bytes ``[start, end)`` of an object of one generation.
