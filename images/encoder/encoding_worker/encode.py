@@ -25,7 +25,7 @@ from encoding_worker.alpha import choose_settings
 from encoding_worker.budget import chunk_kbps
 from encoding_worker.damage import find_damage
 from encoding_worker.demuxing import input_options, open_media
-from encoding_worker.encoder import check_encoder, encoder_options
+from encoding_worker.encoder import check_encoder, encoder_options, with_pass
 from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.framelist import Frame, format_frames, parse_framecrc
 from encoding_worker.gateway import open_source
@@ -244,7 +244,7 @@ class _Encoding:
             settings, self.track, choose_pixel_format(settings, self.track, width, height), threads, kbps
         )
         if number:
-            options |= {"pass": str(number), "passlogfile": str(self.task.scratch / f"pass-{self.chunk.index}")}
+            options = with_pass(settings.codec, options, number, f"pass-{self.chunk.index}")
         output = ffmpeg.output(
             frames,
             "-" if number == 1 else str(self.video),

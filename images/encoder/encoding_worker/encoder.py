@@ -92,6 +92,22 @@ def encoder_options(
     return options
 
 
+def with_pass(codec: VideoCodec, options: dict[str, str], number: int, log: str) -> dict[str, str]:
+    """Return the options of the first or second of two passes.
+
+    Args:
+        codec: the encoder.
+        options: those of a single pass.
+        number: 1 or 2.
+        log: name of the file that the first writes and the second reads, in the folder where ffmpeg runs.
+    """
+    if codec is not VideoCodec.X265:
+        return options | {"pass": str(number), "passlogfile": log}
+    # ffmpeg does not hand -pass on to x265.
+    given = options.get("x265-params", "")
+    return options | {"x265-params": f"{given}:pass={number}:stats={log}".lstrip(":")}
+
+
 _PARAMETERS = {
     VideoCodec.X264: "x264-params",
     VideoCodec.X265: "x265-params",
