@@ -31,12 +31,6 @@ def make_clip(path: Path, duration_s: int, seed: int = 0) -> Path:
     return path
 
 
-def repeat_clip(clip: Path, path: Path, times: int) -> Path:
-    """Make a long film out of a short one, without encoding it again."""
-    _run("-stream_loop", str(times - 1), "-i", str(clip), "-c", "copy", str(path))
-    return path
-
-
 def check_film(source: Path, output: Path) -> None:
     """Assert that the output shows the source's frames, each once, in order and at its time, with the whole sound.
 
