@@ -85,7 +85,7 @@ lint: setup ## Check style, types and the walls between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 format: setup ## Put the code into the agreed form
 	@$(BIN)/ruff check --fix --quiet .

@@ -18,7 +18,8 @@ class StackUnderTest:
     """A stack in a home of its own, driven by its command line as a user drives it."""
 
     def __init__(self, home: Path) -> None:
-        self.environment = {**os.environ, "MAPREEL_HOME": str(home)}
+        # No scheduled scan comes between a test and its film.
+        self.environment = {**os.environ, "MAPREEL_HOME": str(home), "MAPREEL_SCAN_MINUTES": "59"}
         self.stack = Stack(StackSettings(home=home))
 
     def call(self, *arguments: str, timeout_s: float = 480) -> subprocess.CompletedProcess[str]:

@@ -95,16 +95,6 @@ class AirflowClient:
     def __exit__(self, *failure: object) -> None:
         self._http.close()
 
-    def ensure_pool(self, name: str, slots: int, description: str) -> None:
-        """Make a pool where it is missing; the slots of one that stands may have been set by hand, and stay.
-
-        Deferred tasks count, or in a cluster all chunks of all films would be encoded at once.
-        """
-        if self._request("GET", f"/api/v2/pools/{quote(name)}").status_code != httpx.codes.NOT_FOUND:
-            return
-        pool = {"name": name, "slots": slots, "description": description, "include_deferred": True}
-        self._request("POST", "/api/v2/pools", json=pool)
-
     def dag_ids(self) -> set[str]:
         """Return the DAGs that Airflow has parsed."""
         found = self._json("GET", "/api/v2/dags", params={"limit": _PAGE_ROWS})

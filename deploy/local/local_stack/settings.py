@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -30,8 +29,6 @@ class StackSettings(BaseSettings):
     runtime: Literal["local", "kubernetes"] = "local"
     concurrent_tasks: int = Field(default=SQLITE_PARALLELISM, ge=1, le=SQLITE_PARALLELISM)
     """Tasks that run at the same time, over all DAGs."""
-    slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
-    """Chunks that are encoded at the same time; by default one for each CPU."""
     heartbeat_old_s: float = Field(default=90, gt=0)
     """A component whose last heartbeat is older is restarted. They beat every 5 s, when the machine lets them."""
     heartbeat_grace_s: float = Field(default=180, ge=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -15,7 +16,6 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from local_stack.airflow_client import AirflowClient
 from local_stack.buckets import ensure_buckets, open_storage
 from local_stack.environment import BUCKETS, stack_environment
 from local_stack.errors import StartFailed
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 Tell = Callable[[str], None]
 """Is told, in a few words, what happens now."""
 
-ENCODING_POOL = "encoding"
 _STOP_TIMEOUT_S = 60
 _LOCAL_SETTINGS = Path(__file__).resolve().parents[1] / "airflow_local_settings.py"
 
@@ -117,32 +116,43 @@ class Stack:
         return RunningStack(pid=pid, ports=ports, keys=keys, was_running=False)
 
     def _prepare_database(self, environment: Mapping[str, str], tell: Tell) -> None:
-        """Make or migrate Airflow's database, unless this very lock of packages did so before."""
-        stamp = self.home.airflow / "migrated-for"
+        """Make or migrate Airflow's database, unless it was done before for this lock of packages."""
         lock = (REPOSITORY / "requirements.in").read_text()
-        if self.home.database.exists() and stamp.exists() and stamp.read_text() == lock:
-            return
-        tell("making Airflow's database")
-        airflow = str(Path(sys.executable).parent / "airflow")
-        done = subprocess.run(
-            [airflow, "db", "migrate"], env=dict(environment), capture_output=True, text=True, check=False
-        )
+        if not self._is_done("migrated-for", lock):
+            tell("making Airflow's database")
+            airflow = str(Path(sys.executable).parent / "airflow")
+            self._run([airflow, "db", "migrate"], environment)
+            with closing(sqlite3.connect(self.home.database)) as database:
+                # Readers and the one writer no longer wait for each other: "database is locked" comes from that.
+                database.execute("PRAGMA journal_mode=WAL")
+            self._mark_done("migrated-for", lock)
+        spec = environment.get("MAPREEL_PARALLELISM", "")
+        # Only where the wish has changed: slots that were set by hand in the UI stay.
+        if not self._is_done("pool-for", spec):
+            tell("setting the pool of encoders")
+            self._run([sys.executable, "-m", "encoding_flow.pool"], environment)
+            self._mark_done("pool-for", spec)
+
+    def _is_done(self, what: str, for_what: str) -> bool:
+        stamp = self.home.airflow / what
+        return self.home.database.exists() and stamp.exists() and stamp.read_text() == for_what
+
+    def _mark_done(self, what: str, for_what: str) -> None:
+        (self.home.airflow / what).write_text(for_what)
+
+    def _run(self, command: list[str], environment: Mapping[str, str]) -> None:
+        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
         if done.returncode != os.EX_OK:
-            log = self.home.logs / "migrate.log"
+            log = self.home.logs / "prepare.log"
             log.write_text(done.stdout + done.stderr)
-            raise StartFailed(f"airflow db migrate failed with exit code {done.returncode}; its output is in {log}")
-        with closing(sqlite3.connect(self.home.database)) as database:
-            # Readers and the one writer no longer wait for each other, which is what "database is locked" comes from.
-            database.execute("PRAGMA journal_mode=WAL")
-        stamp.write_text(lock)
+            said = " ".join(done.stderr.strip().splitlines()[-1:])
+            raise StartFailed(f"{shlex.join(command[1:])}: exit code {done.returncode}: {said}; its output is in {log}")
 
     def _await_ready(self, stack: RunningStack, tell: Tell) -> None:
         tell("waiting for Airflow")
         await_airflow(stack.ports, self.home)
         with closing(open_storage(stack.ports.storage_url)) as buckets:
             ensure_buckets(buckets, BUCKETS)
-        with AirflowClient(stack.ports.airflow_url, stack.keys.admin_password) as client:
-            client.ensure_pool(ENCODING_POOL, self.settings.slots, "Chunks that are encoded at the same time")
 
     def _await_gone(self, pid: int) -> None:
         try:
