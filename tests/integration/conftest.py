@@ -18,6 +18,7 @@ import psutil
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from encoding_contract.objects import output_name
 from encoding_contract.profile import Container
@@ -106,7 +107,14 @@ class Mapreel:
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """Call Airflow's API, whatever it answers."""
+        if method == "GET":
+            return self._ask_patiently(path, **arguments)
         return self._http.request(method, f"/api/v2/{path}", **arguments)
+
+    # On a busy machine the API server may stand still for a minute; asking again changes nothing.
+    @retry(retry=retry_if_exception_type(httpx.TransportError), stop=stop_after_delay(WAIT_S), wait=wait_fixed(2))
+    def _ask_patiently(self, path: str, **arguments: Any) -> httpx.Response:
+        return self._http.get(f"/api/v2/{path}", **arguments)
 
     def api(self, method: str, path: str, **arguments: Any) -> Any:
         """Call Airflow's API."""

@@ -177,3 +177,19 @@ def test_an_urgent_film_overtakes_and_the_pool_can_be_changed_while_runs_go_on(m
             params={"update_mask": "slots"},
             json={"pool": "encoding", "slots": pool["slots"]},
         )
+
+
+def test_clearing_a_run_whose_video_changed_maps_its_chunks_anew(mapreel: Mapreel) -> None:
+    mapreel.upload("remap.mov", chunks=4)
+    mapreel.scan(prefix="remap.mov")
+    (run,) = mapreel.runs_of("remap.mov")
+    assert mapreel.finish("encode_video", run) == "success"
+    mapreel.upload("remap.mov", chunks=2)
+    mapreel.clear(run, "prepare_job")
+    assert mapreel.finish("encode_video", run) == "success"
+    tasks = mapreel.tasks("encode_video", run)
+    states = [tasks["encode_chunk", index]["state"] for index in range(4)]
+    assert states == ["success", "success", "removed", "removed"]
+    output = mapreel.output("remap.mov")
+    assert output is not None
+    assert output.download_as_bytes() == b"2 chunks"
