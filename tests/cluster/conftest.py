@@ -48,7 +48,7 @@ def stack(namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("stack")
     settings = {
         "MAPREEL_NAMESPACE": namespace,
-        "MAPREEL_SLOTS": "4",
+        "MAPREEL_PARALLELISM": "constant: 4",
         "MAPREEL_POD_SCHEDULE_TIMEOUT_S": str(SCHEDULE_TIMEOUT_S),
         "MAPREEL_POD_LOG_INTERVAL_S": "5",
         "MAPREEL_POD_MEMORY_CAP_MIB": "2048",
