@@ -158,9 +158,10 @@ def _track_options(task: Task, stream: SourceStream) -> dict[str, str]:
             *(task.job.id, stream.index, profile.container.value, stream.codec, codec.value),
         )
     options = {"c:a": codec.value}
-    # Silence goes into holes of the timeline of more than 0.1 s; smaller jitter of timestamps stays as it is.
+    # Silence goes into holes of the timeline of more than 30 ms, about where ear and eye part; smaller jitter of
+    # timestamps stays as it is.
     # Where timestamps run against the samples, that would throw sound away: there the samples are counted.
-    filters = ["aresample=async=1:min_hard_comp=0.100000" if stream.has_usable_times else "asetpts=N/SR/TB+STARTPTS"]
+    filters = ["aresample=async=1:min_hard_comp=0.030000" if stream.has_usable_times else "asetpts=N/SR/TB+STARTPTS"]
     channels = stream.channels or 2
     if codec is AudioCodec.OPUS:
         # libopus knows no side channels: 5.1(side) and the like are named anew, not mixed.

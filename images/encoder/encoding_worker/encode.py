@@ -30,6 +30,7 @@ from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.framelist import Frame, format_frames, parse_framecrc
 from encoding_worker.gateway import open_source
 from encoding_worker.picture import Filters, picture_filters, picture_size, write_filters
+from encoding_worker.pieces import PIECE_CLOCK
 from encoding_worker.pixels import choose_pixel_format
 from encoding_worker.reuse import take_over
 from encoding_worker.task import Task, program_version
@@ -220,8 +221,12 @@ class _Encoding:
         threads = environment.threads()
         reading: dict[str, str | int | None] = {**input_options(source.url), "copyts": None, "noautorotate": None}
         reading["threads"] = threads
-        if self.track.has_alpha and settings.codec is VideoCodec.VP9 and "yuva" not in self.track.pixel_format:
-            reading["c:v"] = "libvpx-vp9"  # ffmpeg's own VP9 decoder passes over alpha
+        # A new chain of filters at each change of size would count frames from 0 again: scale copes by itself.
+        reading["reinit_filter"] = "0"
+        if self.track.has_alpha and settings.codec is VideoCodec.VP9:
+            # ffmpeg's own decoders of VP8 and VP9 pass over alpha.
+            decoder = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(self.plan.streams[self.track.stream].codec)
+            reading |= {"c:v": decoder} if decoder else {}
         frames = ffmpeg.input(source.url, **reading)[source.stream]
         trim: Filters = [("trim", self._bounds(source))]
         # Two outputs of one decoder, each with a chain of its own: behind a split, ffmpeg 9 forgets mastering display
@@ -232,13 +237,15 @@ class _Encoding:
             format="framecrc",
             fps_mode="passthrough",
             enc_time_base="filter",
-            vf=write_filters([] if source.is_piece else trim),
+            vf=PIECE_CLOCK if source.is_piece else write_filters(trim),
         )
         rate = Fraction(self.track.frame_rate)
         # strip_fps: a piece's clock is no real one, and an encoder must take its frame rate from the time base instead.
         tick = f"{rate.denominator}/{rate.numerator}"
         numbered: Filters = [("settb", {"tb": tick}), ("setpts", {"expr": "N", "strip_fps": "1"})]
         chain = write_filters([*trim, *picture_filters(settings, self.track), *numbered])
+        if source.is_piece:
+            chain = f"{PIECE_CLOCK},{chain}"
         width, height = picture_size(settings, self.track)
         options = encoder_options(
             settings, self.track, choose_pixel_format(settings, self.track, width, height), threads, kbps

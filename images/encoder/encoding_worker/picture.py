@@ -47,14 +47,14 @@ def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
     # Containers and streams may disagree on the aspect; the plan's is the one that a player shows.
     filters: Filters = [("setsar", {"sar": track.sample_aspect_ratio, "max": "100000"})]
     pixel_format = choose_pixel_format(settings, track, width, height)
-    is_scaled = (width, height) != (track.width, track.height)
-    if is_scaled or pixel_format != track.pixel_format:
-        scaling = {"w": str(width), "h": str(height), "flags": "lanczos+accurate_rnd+full_chroma_int"}
-        if track.field_order != "progressive":
-            scaling["interl"] = "1"  # each field by itself, else their lines are mixed
-        if colour.is_full_range and not track.pixel_format.startswith(("gbr", "rgb", "bgr", "argb", "abgr", "pal")):
-            scaling |= {"in_range": "full", "out_range": "full"}
-        filters += [("scale", scaling), ("format", {"pix_fmts": pixel_format})]
+    # Always there, and idle as long as nothing changes: a broadcast may change its picture's size in the middle.
+    scaling = {"w": str(width), "h": str(height), "flags": "lanczos+accurate_rnd+full_chroma_int"}
+    if track.field_order != "progressive":
+        scaling["interl"] = "1"  # each field by itself, else their lines are mixed
+    if colour.is_full_range:
+        is_rgb = track.pixel_format.startswith(("gbr", "rgb", "bgr", "argb", "abgr", "pal"))
+        scaling |= {"out_range": "full"} if is_rgb else {"in_range": "full", "out_range": "full"}
+    filters += [("scale", scaling), ("format", {"pix_fmts": pixel_format})]
     return filters
 
 

@@ -3,8 +3,8 @@
 A piece begins at a keyframe far enough before its chunk (pre-roll) and ends after the leading pictures of the next
 chunk's keyframe, so that an open GOP loses nothing at either end. Packets are copied, never changed.
 
-A piece is a Matroska file in which a millisecond stands for one tick of the source's time base: Matroska holds every
-codec but knows only milliseconds, and a timestamp must not be rounded.
+A piece is a file in which a millisecond stands for one tick of the source's time base: Matroska holds most codecs but
+knows only milliseconds, and a timestamp must not be rounded.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ VideoPacket: TypeAlias = "Packet[VideoStream]"
 
 PIECE_UNIT = Fraction(1, 1000)
 """Seconds of a tick in a piece; each stands for one tick of the source."""
+
+PIECE_CLOCK = f"settb={PIECE_UNIT.numerator}/{PIECE_UNIT.denominator}"
+"""The filter that gives a piece's frames this clock, whatever clock the container made of it."""
+
+_CONTAINERS = ("matroska", "nut")
+"""Matroska takes most codecs, NUT most of the others (DV, FLV1, PNG, GIF); a track that neither takes is not cut."""
 
 _PREROLL_PACKETS = 12
 """Pre-roll reaches back to a keyframe at least so many packets before the border: past the references of the leading
@@ -212,12 +218,27 @@ class PieceCutter:
         first_dts = packets[0].dts or 0
         # Nothing may be below 0: the muxer would move all timestamps by an amount of its own choice.
         piece.offset = min([first_dts, *(packet.pts for packet in packets if packet.pts is not None)]) - 1000
-        piece.output = av.open(str(piece.path), "w", format="matroska")
-        piece.out_stream = piece.output.add_stream_from_template(self.stream, opaque=True)
-        piece.out_stream.time_base = PIECE_UNIT
         self.pieces.append(piece)
+        if not self._open(piece):
+            self._drop(piece)
+            self._wanted = 0
+            return
         for packet in packets:
             self._write(piece, packet)
+
+    def _open(self, piece: Piece) -> bool:
+        """Begin a piece's file; return whether any container takes the codec."""
+        for container in _CONTAINERS:
+            output = av.open(str(piece.path), "w", format=container)
+            try:
+                piece.out_stream = output.add_stream_from_template(self.stream, opaque=True)
+            except ValueError:  # PyAV asks the muxer, and it says no
+                output.close()
+                continue
+            piece.out_stream.time_base = PIECE_UNIT
+            piece.output = output
+            return True
+        return False
 
     def _write(self, piece: Piece, packet: VideoPacket) -> None:
         if piece.output is None:

@@ -48,7 +48,9 @@ def choose_pixel_format(settings: VideoSettings, track: VideoTrack, width: int, 
         chroma = "444"
     taken = _TAKEN[settings.codec]
     wanted = _CHROMA.index(chroma)
-    by_loss = sorted(taken, key=lambda kind: (kind[1] < bits, _CHROMA.index(kind[0]) < wanted, kind[1], kind[0]))
+    by_loss = sorted(
+        taken, key=lambda kind: (max(0, bits - kind[1]), _CHROMA.index(kind[0]) < wanted, kind[1], kind[0])
+    )
     best_chroma, best_bits = by_loss[0]
     if settings.codec in _EVEN_ONLY and (width % 2 or height % 2) and best_chroma != "444":
         raise UnsupportedEncoding(

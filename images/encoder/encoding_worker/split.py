@@ -37,7 +37,7 @@ from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.framelist import Frame, parse_framecrc
 from encoding_worker.gateway import SourceDoor, open_source
 from encoding_worker.interruption import interruption
-from encoding_worker.pieces import Piece, PieceCutter
+from encoding_worker.pieces import PIECE_CLOCK, Piece, PieceCutter
 from encoding_worker.probe import FASTEST_HZ, describe_streams, describe_track, find_tags, first_frame, is_encodable
 from encoding_worker.reference import decode_frames
 from encoding_worker.sounds import SoundClock
@@ -235,7 +235,7 @@ def decode_piece(piece: Piece, time_base: Fraction, what: str) -> list[Frame]:
     run = run_ffmpeg(
         [
             *("-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0"),
-            *("-fps_mode", "passthrough", "-enc_time_base", "demux", "-f", "framecrc", "-"),
+            *("-vf", PIECE_CLOCK, "-fps_mode", "passthrough", "-enc_time_base", "filter", "-f", "framecrc", "-"),
         ],
         what,
         keep_stdout=True,
