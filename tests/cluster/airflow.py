@@ -113,6 +113,8 @@ class TestStack:
 
     def down(self) -> None:
         self._command("down")
+        self.http.close()
+        self.client._http.close()
 
     def set_template(self, text: str) -> None:
         """Lay another template over the pods from now on."""

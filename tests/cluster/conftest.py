@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,11 +30,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def core_api() -> client.CoreV1Api:
+def core_api() -> Iterator[client.CoreV1Api]:
     if not os.environ.get("KUBECONFIG"):
         pytest.fail("these tests need a cluster: set KUBECONFIG")
     config.load_kube_config()
-    return client.CoreV1Api()
+    api = client.CoreV1Api()
+    yield api
+    api.api_client.rest_client.pool_manager.clear()
+    # Connections of clients without an end of their own are collected here, or pytest takes them for leaks.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
