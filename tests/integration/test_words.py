@@ -131,7 +131,7 @@ def test_bad_input_fails_at_once_and_is_not_started_again(mapreel: Mapreel) -> N
 
 
 def test_the_same_video_by_hand_twice_and_by_a_scan_runs_once(mapreel: Mapreel) -> None:
-    source = mapreel.upload("twice.mov", encode_s=4)
+    source = mapreel.upload("twice.mov", encode_s=15)
     first = mapreel.start("encode_video", source=source)
     mapreel.await_that(lambda: bool(mapreel.calls("twice.mov")), "the first run at work")
     second = mapreel.start("encode_video", source=source)
@@ -154,8 +154,8 @@ def test_one_scan_starts_so_many_runs_the_oldest_first_and_the_next_one_the_rest
 
 
 def set_slots(mapreel: Mapreel, slots: int) -> None:
-    body = {"pool": "encoding", "slots": slots}
-    mapreel.api("PATCH", "pools/encoding", params={"update_mask": "slots"}, json=body)
+    body = {"pool": "encoding", "slots": slots, "include_deferred": True}
+    mapreel.api("PATCH", "pools/encoding", json=body)
 
 
 def test_an_urgent_film_overtakes_and_the_pool_can_be_changed_while_runs_go_on(mapreel: Mapreel) -> None:
