@@ -44,9 +44,11 @@ class SmallStack:
         self.pid = await_supervisor(self.supervisor, self.home)
 
     def await_sleeper(self) -> int:
-        for _ in range(100):
-            if state := self.supervisor.states()["sleeper"].pid:
-                return state
+        """Wait until the program runs: before that it may not yet be bound to supervisord's life."""
+        for _ in range(300):
+            state = self.supervisor.states()["sleeper"]
+            if state.is_running:
+                return state.pid
             time.sleep(0.1)
         pytest.fail("the program was not started")
 
@@ -63,7 +65,7 @@ def test_killed_supervisord_takes_its_programs_with_it(small_stack: SmallStack) 
 
     os.kill(small_stack.pid, signal.SIGKILL)
 
-    psutil.wait_procs([sleeper], timeout=5)
+    psutil.wait_procs([sleeper], timeout=30)
     assert marked_processes(small_stack.keys.stack_id) == []
 
 
