@@ -153,9 +153,7 @@ def survey_input(
         verdict = _judge(listed, input_prefix, published, output_prefix, fingerprint, rules)
         if verdict is Verdict.NEW or (verdict is Verdict.STALE and rules.reprocess):
             arrived = listed.updated
-            if not _is_in_interval(arrived, rules):
-                verdict = Verdict.FILTERED
-            elif now - arrived < timedelta(seconds=rules.min_age_s):
+            if now - arrived < timedelta(seconds=rules.min_age_s):
                 verdict = Verdict.YOUNG
             else:
                 content = Content(size_bytes=listed.size_bytes, crc32c=listed.crc32c)
@@ -190,6 +188,7 @@ def _judge(
         and not any(fnmatchcase(name, pattern) for pattern in rules.exclude)
         and rules.min_size_bytes <= listed.size_bytes
         and (rules.max_size_bytes is None or listed.size_bytes <= rules.max_size_bytes)
+        and _is_in_interval(listed, rules)
     )
     if not is_wanted:
         return Verdict.FILTERED
@@ -202,6 +201,7 @@ def _judge(
     return Verdict.UNCHANGED if any(output.fingerprint == fingerprint for output in made) else Verdict.STALE
 
 
-def _is_in_interval(arrived: datetime, rules: ScanRules) -> bool:
-    is_late_enough = rules.arrived_from is None or rules.arrived_from <= arrived
-    return is_late_enough and (rules.arrived_until is None or arrived < rules.arrived_until)
+def _is_in_interval(listed: Listed, rules: ScanRules) -> bool:
+    if rules.arrived_from is not None and listed.updated < rules.arrived_from:
+        return False
+    return rules.arrived_until is None or listed.updated < rules.arrived_until

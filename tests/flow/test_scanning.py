@@ -132,6 +132,12 @@ def test_the_interval_is_half_open() -> None:
     assert names(survey(objects, arrived_from=start, arrived_until=end)) == ["in/0.mov"]
 
 
+def test_what_came_outside_the_interval_is_not_counted_as_stale() -> None:
+    film = Object("in/a.mov")
+    found = survey([film], publish(film, OTHER), arrived_from=NOW - timedelta(hours=1), arrived_until=NOW)
+    assert found.counts == {Verdict.FILTERED: 1}
+
+
 def test_oldest_come_first() -> None:
     objects = [Object(f"in/{days}.mov", updated=NOW - timedelta(days=days)) for days in (2, 9, 5)]
     assert names(survey(objects)) == ["in/9.mov", "in/5.mov", "in/2.mov"]
