@@ -1,0 +1,94 @@
+"""A scan of 100,000 objects of which 5 are new."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from encoding_contract.profile import Profile, VideoSettings
+from encoding_contract.report import (
+    META_FINGERPRINT,
+    META_JOB,
+    META_PROFILE,
+    META_SOURCE_CRC32C,
+    META_SOURCE_GENERATION,
+    META_SOURCE_SIZE,
+)
+from tests.emulator import running_emulator
+
+OBJECTS = 100_000
+NEW = 5
+TIME_LIMIT_S = 20
+MEMORY_LIMIT_MIB = 300
+PROFILE = Profile(name="p", video=VideoSettings(crf=23))
+
+# In a process of its own, so that its memory is what the scan takes, and not what pytest does.
+SCAN = """
+import json, resource, sys, time
+from encoding_contract.profile import Profile
+from encoding_flow.scanning import ScanRules
+from encoding_flow.settings import Place
+from encoding_flow.trigger import survey_buckets
+rules = ScanRules(profile=Profile.model_validate_json(sys.argv[1]))
+places = [Place(bucket=name) for name in ("films", "made")]
+figures = []
+for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.monotonic()
+    found = survey_buckets(rules, *places)
+    figures.append([len(found.candidates), sum(found.counts.values()), time.monotonic() - start, before])
+print(json.dumps([figures, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
+
+
+def seed(root: Path) -> None:
+    """Lay the objects where the emulator keeps them: uploading so many would take ten minutes."""
+    facts = {
+        "Crc32c": "qTxfkw==",
+        "Created": "2026-01-01T00:00:00Z",
+        "Updated": "2026-01-01T00:00:00Z",
+        "Generation": 1,
+    }
+    published = {
+        META_JOB: "0" * 32,
+        META_SOURCE_CRC32C: "qTxfkw==",
+        META_SOURCE_SIZE: "1",
+        META_SOURCE_GENERATION: "1",
+        META_PROFILE: PROFILE.name,
+        META_FINGERPRINT: PROFILE.fingerprint(),
+    }
+    film, output = (json.dumps({**facts, "Metadata": metadata}).encode() for metadata in (None, published))
+    for bucket in ("films", "made"):
+        (root / bucket / "v").mkdir(parents=True)
+    for number in range(OBJECTS):
+        lay(root / "films" / "v" / f"{number:06}.mov", film)
+        if number >= NEW:
+            lay(root / "made" / "v" / f"{number:06}.mov.mkv", output)
+
+
+def lay(path: Path, facts: bytes) -> None:
+    path.write_bytes(b"x")
+    os.setxattr(path, "user.metadata", facts)
+
+
+@pytest.mark.bench_quick
+@pytest.mark.timeout(600)
+def test_a_large_bucket_is_scanned_in_seconds_and_the_next_scan_is_no_dearer() -> None:
+    with running_emulator() as server:
+        assert server._tmpdir is not None
+        seed(Path(server._tmpdir.name))
+        done = subprocess.run(
+            [sys.executable, "-c", SCAN, PROFILE.model_dump_json()], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    (first, second), peak_kib = json.loads(done.stdout.splitlines()[-1])
+    print(f"{first[2]:.1f} s, then {second[2]:.1f} s, {(peak_kib - first[3]) / 1024:.0f} MiB beyond the libraries")
+    for candidates, seen, elapsed_s, _ in (first, second):
+        assert (candidates, seen) == (NEW, OBJECTS)
+        assert elapsed_s < TIME_LIMIT_S
+    assert (peak_kib - first[3]) / 1024 < MEMORY_LIMIT_MIB
