@@ -191,10 +191,12 @@ class PieceCutter:
 
     def _is_border(self, packet: VideoPacket) -> bool:
         assert packet.pts is not None
-        length = packet.pts - self.pieces[-1].start_pts
-        if self._closing is not None or length < self._wanted or not self._preroll:
+        first, last = self.pieces[0].start_pts, self.pieces[-1].start_pts
+        # Borders follow the multiples of the wanted length: counted from border to border, each chunk would be longer
+        # by the way to its keyframe, and a film would have fewer chunks than anybody expects.
+        is_due = (packet.pts - first) // self._wanted > (last - first) // self._wanted
+        if self._closing is not None or not self._preroll or not is_due or (packet.pts - last) * 2 < self._wanted:
             return False
-        first = self.pieces[0].start_pts
         remaining = first + self._total - packet.pts
         return not self._total or remaining * 2 >= self._wanted or remaining <= 0
 
