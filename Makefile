@@ -24,7 +24,8 @@ RUNTIME_SETTINGS = export MAPREEL_RUNTIME=$(RUNTIME) && if [ "$(RUNTIME)" = kube
 	  image=$$(./deploy/kubernetes/prepare) && export MAPREEL_ENCODER_IMAGE="$$image" \
 	    MAPREEL_POD_TEMPLATE="$${MAPREEL_POD_TEMPLATE:-$(POD_TEMPLATE)}"; fi
 
-.PHONY: help setup demo up down status test test-cluster images corpus lint format lock clean
+.PHONY: help setup demo up down status test test-cluster test-compose test-browser test-faults bench bench-quick docs \
+  images corpus lint format lock clean
 
 # Paths travel by the environment, so that blanks, quotes and dollars in them stay what they are.
 export VIDEO MEDIA OUT
@@ -32,7 +33,7 @@ export VIDEO MEDIA OUT
 help: ## Show this list
 	@echo "Mapreel: a bucket of videos becomes a bucket of encoded videos."
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make demo VIDEO=film.mkv PROFILE=h265-1080p   encode a film of your own"
 	@echo "  make demo RUNTIME=kubernetes                  encode in pods, on the cluster of the current kubeconfig"
@@ -73,6 +74,21 @@ test: setup ## Run every test that needs no cluster
 
 test-cluster: setup ## Run the tests that need a Kubernetes cluster (KUBECONFIG)
 	@$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS)
+
+test-compose: setup ## Run the tests that need a Docker engine with Compose: none yet
+	@$(BIN)/python -m pytest -m compose $(PYTEST_ARGS)
+
+test-browser: setup ## Run the tests that need Chromium: none yet
+	@$(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
+
+test-faults: setup ## Run the tests that kill processes again and again
+	@$(BIN)/python -m pytest -m faults $(PYTEST_ARGS)
+
+bench-quick: setup ## Measure what is cheap to measure, and hold it against its limits
+	@$(BIN)/python -m pytest -m bench_quick $(PYTEST_ARGS)
+
+bench docs: ## Not there yet
+	@echo "make $@: is not written yet" >&2; exit 1
 
 images: ## Build the encoder's image with docker, podman or buildah [IMAGE=name]
 	@$(if $(IMAGE),IMAGE='$(IMAGE)') ./images/encoder/build

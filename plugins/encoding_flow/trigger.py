@@ -23,6 +23,8 @@ from encoding_flow.scanning import Made, ScanRules, Survey, survey_input
 from encoding_flow.settings import Place
 from encoding_flow.starting import Choice, choose_starts
 
+_SETTLE_S = 5
+
 
 class NewVideosTrigger(BaseTrigger):
     """Looks once for videos that a run shall be started for, and fires."""
@@ -50,6 +52,9 @@ class NewVideosTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Scan, and fire one event: the outcome, or the error that prevented it."""
+        # A trigger that fires before the scheduler has read the end of the process that deferred costs the task a try
+        # ("Executor reported ... success, but the task instance's state is running"; Airflow 3.3.2, a busy machine).
+        await asyncio.sleep(_SETTLE_S)
         rules = ScanRules.model_validate(self.rules)
         try:
             survey = await asyncio.to_thread(
