@@ -1,7 +1,8 @@
 """Takes the place of the worker's program: the same command line, documents and exit codes, and no ffmpeg.
 
-A film is a JSON text: ``{"chunks": 3, "encode_s": 0.1, "is_bad": false}``. Every call is noted in a file, so that a
-test can tell what was made and what was kept.
+A film is a JSON text: ``{"chunks": 3, "encode_s": 0.1, "gate": null, "is_bad": false}``; its encoders wait until the
+object that ``gate`` names is there. Every call is noted in a file, so that a test can tell what was made and what was
+kept.
 """
 
 from __future__ import annotations
@@ -89,11 +90,18 @@ class PaperWorker:
         if self.store.read(self.bucket, name) is not None:
             self.note("kept")
             return
-        if work_s:
+        if work_s or self.film.get("gate"):
             self.note("began")
             time.sleep(work_s)
+        while self.verb == "encode" and not self.is_gate_open():
+            time.sleep(0.2)
         self.store.write(self.bucket, name, text)
         self.note("made")
+
+    def is_gate_open(self) -> bool:
+        """Tell whether the object is there that a film may wait for."""
+        gate = self.film.get("gate")
+        return gate is None or self.store.read(self.job.source.address.bucket, gate) is not None
 
     def publish(self) -> None:
         """Write the output, if every chunk of the plan stands."""

@@ -131,7 +131,7 @@ def test_bad_input_fails_at_once_and_is_not_started_again(mapreel: Mapreel) -> N
 
 
 def test_the_same_video_by_hand_twice_and_by_a_scan_runs_once(mapreel: Mapreel) -> None:
-    source = mapreel.upload("twice.mov", encode_s=15)
+    source = mapreel.upload("twice.mov", gate="twice.txt")
     first = mapreel.start("encode_video", source=source)
     mapreel.await_that(lambda: bool(mapreel.calls("twice.mov")), "the first run at work")
     second = mapreel.start("encode_video", source=source)
@@ -139,6 +139,7 @@ def test_the_same_video_by_hand_twice_and_by_a_scan_runs_once(mapreel: Mapreel) 
     assert "1 under way" in mapreel.log("scan_videos", scan, "find_new_videos")
     assert mapreel.finish("encode_video", second) == "success"
     assert f"Run {first} is encoding" in mapreel.log("encode_video", second, "prepare_job")
+    mapreel.upload("twice.txt")  # the encoders go on
     assert mapreel.finish("encode_video", first) == "success"
     assert made(mapreel.calls("twice.mov")) == sorted(ALL, key=str)
 
@@ -171,12 +172,7 @@ def test_an_urgent_film_overtakes_and_the_pool_can_be_changed_while_runs_go_on(m
         set_slots(mapreel, 3)
         assert mapreel.finish("encode_video", slow) == "success"
     finally:
-        mapreel.api(
-            "PATCH",
-            "pools/encoding",
-            params={"update_mask": "slots"},
-            json={"pool": "encoding", "slots": pool["slots"]},
-        )
+        set_slots(mapreel, pool["slots"])
 
 
 def test_clearing_a_run_whose_video_changed_maps_its_chunks_anew(mapreel: Mapreel) -> None:
