@@ -76,6 +76,8 @@ def unexcused(line: dict[str, Any]) -> list[str]:
             continue
         if check == "frame_times" and any("not increasing" in note for note in verdict["notes"]):
             continue  # two frames at one time, or backwards: moved apart by as little as can be
+        if check == "pix_fmt" and ("chroma resolution" in left_out or "bit depth" in left_out):
+            continue
         excuses = {"streams.attachment": "attachment stream", "alpha": "alpha of", "interlacing": "field order of"}
         if check in excuses and excuses[check] in left_out:
             continue

@@ -11,7 +11,8 @@ from encoding_contract.plan import Plan, SourceStream, StreamKind, VideoTrack
 from encoding_contract.profile import Container, Profile
 from encoding_contract.report import LeftOut
 from encoding_worker.alpha import choose_settings, is_alpha_kept
-from encoding_worker.picture import is_field_order_kept
+from encoding_worker.picture import is_field_order_kept, picture_size
+from encoding_worker.pixels import choose_pixel_format, describe_pixels
 
 _TEXT = frozenset(
     {"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "hdmv_text_subtitle", "eia_608", "jacosub", "microdvd"}
@@ -80,6 +81,16 @@ def _of_track(track: VideoTrack, profile: Profile) -> list[LeftOut]:
     if not is_field_order_kept(settings, track):
         lost.append(
             LeftOut(what=f"field order {where}", reason=f"{codec} cannot mark interlaced pictures; libx264 can")
+        )
+    kept_format = choose_pixel_format(settings, track, *picture_size(settings, track))
+    (chroma, bits), (kept_chroma, kept_bits) = describe_pixels(track.pixel_format), describe_pixels(kept_format)
+    if kept_chroma < chroma:
+        lost.append(
+            LeftOut(what=f"chroma resolution {where}", reason=f"{codec} keeps {kept_chroma} of {chroma}")
+        )
+    if kept_bits < bits:
+        lost.append(
+            LeftOut(what=f"bit depth {where}", reason=f"{codec} keeps {kept_bits} bits of {bits}")
         )
     if track.has_dolby_vision:
         lost.append(LeftOut(what=f"Dolby Vision {where}", reason=f"{codec} is not told of it; the base layer is whole"))

@@ -43,7 +43,7 @@ def choose_pixel_format(settings: VideoSettings, track: VideoTrack, width: int, 
         return settings.pixel_format
     if track.has_alpha and settings.codec is VideoCodec.VP9:
         return "yuva420p"
-    chroma, bits = _describe(track.pixel_format)
+    chroma, bits = describe_pixels(track.pixel_format)
     if settings.codec in _EVEN_ONLY and (height % 2 or (width % 2 and chroma in ("420", "422"))):
         chroma = "444"
     taken = _TAKEN[settings.codec]
@@ -60,7 +60,7 @@ def choose_pixel_format(settings: VideoSettings, track: VideoTrack, width: int, 
     return f"yuv{best_chroma}p" + ("" if best_bits == 8 else f"{best_bits}le")
 
 
-def _describe(pixel_format: str) -> tuple[str, int]:
+def describe_pixels(pixel_format: str) -> tuple[str, int]:
     """Return chroma subsampling and bits a sample of a pixel format, rounded up to what encoders know."""
     name = pixel_format
     depth = re.search(r"(?:p|gray|ya|x2rgb|p0|p2|p4)(9|10|12|14|16)(?:le|be|$)", name)
