@@ -85,13 +85,9 @@ def _of_track(track: VideoTrack, profile: Profile) -> list[LeftOut]:
     kept_format = choose_pixel_format(settings, track, *picture_size(settings, track))
     (chroma, bits), (kept_chroma, kept_bits) = describe_pixels(track.pixel_format), describe_pixels(kept_format)
     if kept_chroma < chroma:
-        lost.append(
-            LeftOut(what=f"chroma resolution {where}", reason=f"{codec} keeps {kept_chroma} of {chroma}")
-        )
+        lost.append(LeftOut(what=f"chroma resolution {where}", reason=f"{codec} keeps {kept_chroma} of {chroma}"))
     if kept_bits < bits:
-        lost.append(
-            LeftOut(what=f"bit depth {where}", reason=f"{codec} keeps {kept_bits} bits of {bits}")
-        )
+        lost.append(LeftOut(what=f"bit depth {where}", reason=f"{codec} keeps {kept_bits} bits of {bits}"))
     if track.has_dolby_vision:
         lost.append(LeftOut(what=f"Dolby Vision {where}", reason=f"{codec} is not told of it; the base layer is whole"))
     return lost
