@@ -1,7 +1,8 @@
-"""Copied into Airflow's config folder by local_stack: loads in the parent what every task would load again.
+"""Copied into Airflow's config folder: loads in the parent what every task would load again.
 
-LocalExecutor forks a process for each task, and what its parent has imported, a task need not import. The Kubernetes
-provider alone costs four seconds of CPU time. Only libraries are loaded here: code of ours is read anew by each task.
+LocalExecutor and the Edge worker fork a process for each task, and what its parent has imported, a task need not
+import. The Kubernetes provider alone costs four seconds of CPU time. Only libraries are loaded here: code of ours is
+read anew by each task.
 """
 
 import importlib
@@ -21,6 +22,6 @@ if os.environ.get("MAPREEL_RUNTIME") == "kubernetes":
     _MODULES.append("airflow.providers.cncf.kubernetes.operators.pod")
 
 # Not in the API server and in commands of a moment, which never run a task.
-if {"scheduler", "triggerer", "dag-processor"} & set(sys.argv):
+if {"scheduler", "triggerer", "dag-processor", "edge"} & set(sys.argv):
     for _module in _MODULES:
         importlib.import_module(_module)

@@ -9,6 +9,8 @@ job             one video under one resolved profile; its id
 plan            the source's tracks, and the chunks that partition their frames exactly
 manifest        what vouches for a finished result
 report          what stands beside a published output
+place           a bucket, and what the names in it begin with
+endings         which names are taken for videos
 objects         every object name, in the work bucket and in the output bucket
 command         the command line of a pod
 ==============  =========================================================================

@@ -15,21 +15,12 @@ from typing import NamedTuple, Protocol, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from encoding_contract.endings import is_video_name
 from encoding_contract.job import Content, JobId, ObjectAddress, job_id
 from encoding_contract.model import Document
 from encoding_contract.objects import output_stem
 from encoding_contract.profile import Container, Profile
 from encoding_contract.report import Published
-
-# fmt: off
-VIDEO_ENDINGS = frozenset({
-    "3g2", "3gp", "amv", "asf", "avi", "divx", "dv", "f4v", "flv", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4v",
-    "mjpeg", "mjpg", "mk3d", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "nut", "ogm",
-    "ogv", "qt", "rm", "rmvb", "tod", "ts", "vob", "webm", "wmv", "wtv", "y4m",
-})
-# fmt: on
-"""Names with another ending are passed over, and counted. What a file is in truth, the worker finds out."""
-
 
 _ENDINGS = tuple(container.value for container in Container)
 
@@ -163,12 +154,6 @@ def survey_input(
         counts[verdict] += 1
     candidates.sort(key=lambda candidate: (candidate.arrived, candidate.source.name))
     return Survey(candidates=tuple(candidates), counts=dict(counts))
-
-
-def is_video_name(name: str) -> bool:
-    """Tell whether a name ends as a video's does."""
-    _, dot, ending = name.rpartition(".")
-    return bool(dot) and ending.lower() in VIDEO_ENDINGS
 
 
 def _judge(

@@ -14,10 +14,9 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from encoding_contract.errors import BadInput
-from encoding_contract.model import Document
+from encoding_contract.place import Place, parse_place
 
 _PREFIX = "MAPREEL_"
-_SCHEME = "gs://"
 
 
 class Runtime(StrEnum):
@@ -27,24 +26,8 @@ class Runtime(StrEnum):
     KUBERNETES = "kubernetes"
 
 
-class Place(Document):
-    """A bucket, and what the names in it begin with."""
-
-    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")
-    prefix: str = ""
-    """Empty, or ending with a slash."""
-
-    def __str__(self) -> str:
-        return f"{_SCHEME}{self.bucket}/{self.prefix}"
-
-
 def _parse_place(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    bucket, _, prefix = value.removeprefix(_SCHEME).partition("/")
-    if not value.startswith(_SCHEME) or not bucket:
-        raise ValueError("expected gs://BUCKET or gs://BUCKET/PREFIX")
-    return {"bucket": bucket, "prefix": f"{prefix.strip('/')}/" if prefix.strip("/") else ""}
+    return parse_place(value) if isinstance(value, str) else value
 
 
 # NoDecode: the variable holds an address, and not the JSON that pydantic-settings expects for a model.
@@ -94,7 +77,7 @@ class BucketSettings(BaseSettings):
         published = self.output.prefix + self.input.prefix
         if self.output.bucket == self.input.bucket and published.startswith(self.input.prefix):
             raise ValueError(
-                f"{_PREFIX}OUTPUT: outputs would lie at {_SCHEME}{self.output.bucket}/{published}, inside the input "
+                f"{_PREFIX}OUTPUT: outputs would lie at gs://{self.output.bucket}/{published}, inside the input "
                 f"{self.input}, and be taken for new videos; choose another bucket, or prefixes that are apart"
             )
         return self

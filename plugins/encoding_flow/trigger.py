@@ -15,12 +15,12 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from encoding_contract.errors import MapreelError
+from encoding_contract.place import Place
 from encoding_contract.report import parse_publication
 from encoding_flow.airflow_runs import AirflowRunBook
 from encoding_flow.bucket import Bucket
 from encoding_flow.claims import WorkBucketClaims
 from encoding_flow.scanning import Made, ScanRules, Survey, survey_input
-from encoding_flow.settings import Place
 from encoding_flow.starting import Choice, choose_starts
 
 _SETTLE_S = 5

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
-from local_stack.airflow_client import AirflowClient, DagRun, TaskInstance
+from encoding_client.airflow_client import AirflowClient, DagRun, TaskInstance
 from local_stack.buckets import ensure_buckets, open_storage
 from local_stack.keys import ADMIN
 from local_stack.settings import StackSettings

@@ -15,12 +15,13 @@ from tests.emulator import running_emulator
 from encoding_contract.errors import BucketRefused, ProfileError, SourceGone, UnreadableSource
 from encoding_contract.job import Job
 from encoding_contract.objects import JobObjects
+from encoding_contract.place import Place
 from encoding_contract.report import publication_metadata
 from encoding_flow.bucket import NO_GENERATION, Bucket, GenerationMoved
 from encoding_flow.claims import WorkBucketClaims
 from encoding_flow.jobs import JobDesk, Prepared, Request, Standing
 from encoding_flow.profiles import ProfileFolder
-from encoding_flow.settings import BucketSettings, Place
+from encoding_flow.settings import BucketSettings
 
 OpenBucket = Callable[[str], Bucket]
 FILM = "gs://films/a b/日本.mov"

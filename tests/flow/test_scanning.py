@@ -3,11 +3,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from encoding_contract.endings import is_video_name
 from encoding_contract.job import Content, JobId
 from encoding_contract.objects import output_name
 from encoding_contract.profile import Container, Profile, VideoSettings
 from encoding_contract.report import Published
-from encoding_flow.scanning import Made, ScanRules, Survey, Verdict, is_video_name, survey_input
+from encoding_flow.scanning import Made, ScanRules, Survey, Verdict, survey_input
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 PROFILE = Profile(name="p", video=VideoSettings(crf=23))

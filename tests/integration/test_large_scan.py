@@ -32,7 +32,7 @@ SCAN = """
 import json, resource, sys, time
 from encoding_contract.profile import Profile
 from encoding_flow.scanning import ScanRules
-from encoding_flow.settings import Place
+from encoding_contract.place import Place
 from encoding_flow.trigger import survey_buckets
 rules = ScanRules(profile=Profile.model_validate_json(sys.argv[1]))
 places = [Place(bucket=name) for name in ("films", "made")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from local_stack.airflow_client import Health
+from encoding_client.airflow_client import Health
 from local_stack.heartbeats import CHECK_EVERY_S, COMPONENTS, STRIKES, Watch
 from local_stack.supervisor import ProgramState
 

@@ -16,7 +16,7 @@ import imageio_ffmpeg
 import psutil
 import pytest
 
-from local_stack.airflow_client import fetch_health
+from encoding_client.airflow_client import fetch_health
 from local_stack.keys import load_keys
 from local_stack.sweep import marked_processes
 from tests.conftest import StackUnderTest

@@ -10,14 +10,11 @@ programs        the programs, and how each is started
 supervisor      supervisord: its configuration, and talking to it
 heartbeats      the watcher that restarts what lives but no longer works
 sweep           finding and ending what a killed stack left behind
-airflow_client  Airflow's API
 buckets         the emulator of Cloud Storage
 readiness       waiting until the parts answer
 stack           up, down, status
 demo            a film from end to end, through the bucket and the scan
 clip            the film of a demo that was given none
-tracking        how far a run is
-screen          live progress
 comparison      source and output side by side
 closing         what a demo ends with
 ==============  =========================================================================

@@ -11,14 +11,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from local_stack.airflow_client import AirflowClient
+from encoding_client.airflow_client import AirflowClient
+from encoding_client.screen import Screen
+from encoding_contract.errors import MapreelError
 from local_stack.buckets import open_storage
 from local_stack.clip import CLIP_CHUNK_S, make_clip
 from local_stack.closing import show_result
 from local_stack.demo import Demo, DemoRequest, DemoResult
 from local_stack.errors import DemoFailed, StackError
 from local_stack.keys import ADMIN
-from local_stack.screen import Screen
 from local_stack.settings import StackSettings
 from local_stack.stack import RunningStack, Stack
 
@@ -119,7 +120,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         app()
-    except StackError as error:
+    except (StackError, MapreelError) as error:
         if isinstance(error, DemoFailed) and error.log is not None:
             console.print(f"Log: {error.log}", soft_wrap=True, markup=False)
         complaints.print(str(error), soft_wrap=True, markup=False)

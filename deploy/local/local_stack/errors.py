@@ -4,7 +4,6 @@
 
     StackError
     ├── StartFailed    the stack did not come up, or did not answer in time
-    ├── ApiRefused     Airflow's API answered with an error
     └── DemoFailed     the demo's film did not come out
 """
 
@@ -19,10 +18,6 @@ class StackError(Exception):
 
 class StartFailed(StackError):
     """The stack did not come up, or did not answer in time."""
-
-
-class ApiRefused(StackError):
-    """Airflow's API answered with an error."""
 
 
 class DemoFailed(StackError):

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from local_stack.airflow_client import Health, fetch_health
+from encoding_client.airflow_client import Health, fetch_health
 from local_stack.home import Home
 from local_stack.keys import load_keys
 from local_stack.ports import remembered_ports

@@ -8,7 +8,7 @@ from typing import TypeVar
 import httpx
 import tenacity
 
-from local_stack.airflow_client import fetch_health
+from encoding_client.airflow_client import fetch_health
 from local_stack.errors import StartFailed
 from local_stack.heartbeats import COMPONENTS
 from local_stack.home import Home

@@ -134,6 +134,13 @@ class Store:
             for blob in self._client.list_blobs(bucket, prefix=prefix, fields=fields, retry=_RETRY):
                 yield str(blob.name), dict(blob.metadata or {})
 
+    def list_contents(self, bucket: str, prefix: str) -> Iterator[tuple[str, Content]]:
+        """Yield name and content of the objects that begin with a prefix, page by page."""
+        fields = "items(name,size,crc32c),nextPageToken"
+        with _explained(f"gs://{bucket}/{prefix}"):
+            for blob in self._client.list_blobs(bucket, prefix=prefix, fields=fields, retry=_RETRY):
+                yield str(blob.name), Content(size_bytes=int(blob.size or 0), crc32c=str(blob.crc32c or ""))
+
     def read_range(self, address: ObjectAddress, generation: int | None, start: int, end: int) -> bytes:
         """Return bytes ``[start, end)`` of an object of one generation.
 

@@ -1,8 +1,9 @@
-"""Airflow's API, as far as the stack and the demo need it."""
+"""Airflow's API, as far as the command line, the stack and the demo need it."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
@@ -11,20 +12,16 @@ import httpx
 import tenacity
 from pydantic import BaseModel, ConfigDict
 
-from local_stack.errors import ApiRefused
-from local_stack.keys import ADMIN
+from encoding_contract.errors import BadInput, TransientFault
 
 _PAGE_ROWS = 100
 """Airflow's own limit of a page."""
-_PATIENCE_S = 120
-# SQLite that is locked makes the API server answer with 500.
-_PATIENTLY = tenacity.Retrying(
-    retry=tenacity.retry_if_exception_type(httpx.TransportError)
-    | tenacity.retry_if_result(lambda answer: answer.is_server_error),
-    stop=tenacity.stop_after_delay(_PATIENCE_S),
-    wait=tenacity.wait_fixed(1),
-    retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-)
+PATIENCE_S = 120.0
+"""On busy cores an answer may take minutes, or the server is being restarted."""
+
+
+class ApiRefused(TransientFault):
+    """Airflow's API did not answer, or answered with an error."""
 
 
 class Health(BaseModel):
@@ -82,12 +79,34 @@ def fetch_health(airflow_url: str, timeout_s: float = 5.0) -> dict[str, Health]:
 
 
 class AirflowClient:
-    """Logged in as the stack's administrator; to be used with ``with``."""
+    """Logged in as one user; to be used with ``with``.
 
-    def __init__(self, airflow_url: str, password: str, timeout_s: float = 30.0) -> None:
-        self._http = httpx.Client(base_url=airflow_url, timeout=timeout_s, trust_env=False)
-        token = self._json("POST", "/auth/token", json={"username": ADMIN, "password": password})["access_token"]
-        self._http.headers["Authorization"] = f"Bearer {token}"
+    Args:
+        airflow_url: where the API server listens.
+        password: the user's.
+        user: who logs in.
+        patience_s: for how long a question is repeated while no answer comes.
+
+    Raises:
+        BadInput: the login is refused.
+        ApiRefused: as from every method here, where no answer comes, or an error.
+    """
+
+    def __init__(self, airflow_url: str, password: str, user: str = "admin", patience_s: float = PATIENCE_S) -> None:
+        self._http = httpx.Client(base_url=airflow_url, timeout=30.0, trust_env=False)
+        self._patience_s = patience_s
+        # SQLite that is locked makes the API server answer with 500.
+        self._patiently = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(httpx.TransportError)
+            | tenacity.retry_if_result(lambda answer: answer.is_server_error),
+            stop=tenacity.stop_after_delay(patience_s),
+            wait=tenacity.wait_fixed(1),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        answer = self._request("POST", "/auth/token", json={"username": user, "password": password})
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise BadInput(f"Airflow at {airflow_url} refuses the login of {user}: another password is expected")
+        self._http.headers["Authorization"] = f"Bearer {self._checked(answer)['access_token']}"
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +129,7 @@ class AirflowClient:
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
         """Start a run of a DAG; return its id."""
         # An id of our own: asked for a second time, as the first answer was lost, it is refused and not made twice.
-        run_id = f"demo~{uuid.uuid4().hex}"
+        run_id = f"hand~{uuid.uuid4().hex}"
         path, body = f"/api/v2/dags/{quote(dag_id)}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         answer = self._request("POST", path, json=body)
         if answer.is_error and answer.status_code != httpx.codes.CONFLICT:
@@ -123,9 +142,19 @@ class AirflowClient:
 
     def recent_runs(self, dag_id: str) -> list[DagRun]:
         """Return the latest runs of a DAG, the newest first."""
+        return self._runs_page(dag_id, (), 0)
+
+    def runs(self, dag_id: str, states: Collection[str] = ()) -> Iterator[DagRun]:
+        """Yield the runs of a DAG (in one of these states), the newest first, page by page."""
+        offset = 0
+        while page := self._runs_page(dag_id, states, offset):
+            yield from page
+            offset += len(page)
+
+    def _runs_page(self, dag_id: str, states: Collection[str], offset: int) -> list[DagRun]:
         path = f"/api/v2/dags/{quote(dag_id)}/dagRuns"
-        found = self._json("GET", path, params={"order_by": "-run_after", "limit": _PAGE_ROWS})
-        return [DagRun.model_validate(run) for run in found["dag_runs"]]
+        rows = {"order_by": "-run_after", "limit": _PAGE_ROWS, "offset": offset, "state": list(states)}
+        return [DagRun.model_validate(run) for run in self._json("GET", path, params=rows)["dag_runs"]]
 
     def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:
         """Return all task instances of a run, mapped ones each for itself."""
@@ -156,19 +185,20 @@ class AirflowClient:
         return f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}"
 
     def _json(self, method: str, path: str, **arguments: Any) -> Any:
-        answer = self._request(method, path, **arguments)
+        return self._checked(self._request(method, path, **arguments))
+
+    def _checked(self, answer: httpx.Response) -> Any:
         if answer.is_error:
-            raise ApiRefused(f"Airflow answered {method} {path} with {answer.status_code}: {answer.text[:300]}")
+            asked = f"{answer.request.method} {answer.request.url.path}"
+            raise ApiRefused(f"Airflow answered {asked} with {answer.status_code}: {answer.text[:300]}")
         return answer.json()
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        """Ask, again and again where no answer comes: on busy cores one may take minutes, or the server is restarted.
-
-        All that is asked for here may be asked for twice.
-        """
+        """Ask, again and again where no answer comes. All that is asked for here may be asked for twice."""
         try:
-            return _PATIENTLY(self._http.request, method, path, **arguments)
+            return self._patiently(self._http.request, method, path, **arguments)
         except httpx.TransportError as error:
             raise ApiRefused(
-                f"Airflow did not answer {method} {path} in {_PATIENCE_S} s ({error}); see api-server.log"
+                f"Airflow at {self._http.base_url} did not answer {method} {path} in {self._patience_s:g} s ({error}); "
+                "see the log of its API server"
             ) from error

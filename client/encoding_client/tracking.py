@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
-from google.cloud import storage
 from pydantic import BaseModel, ConfigDict
 
-from encoding_contract.job import JobId
+from encoding_client.airflow_client import AirflowClient, DagRun, TaskInstance
+from encoding_contract.job import JobId, ObjectAddress
 from encoding_contract.objects import JobObjects, parse_job_url
 from encoding_contract.plan import Chunk, Plan
-from local_stack.airflow_client import AirflowClient, DagRun, TaskInstance
 
 ENCODE_DAG = "encode_video"
+ReadObject = Callable[[ObjectAddress], bytes | None]
+"""Returns a small object, or ``None`` where there is none."""
+
 _STAGES = {
     "prepare_job": "preparing the job",
     "split_video": "splitting",
@@ -53,8 +56,8 @@ class Snapshot(BaseModel):
 class RunTracker:
     """Looks at one run again and again; reads its plan once."""
 
-    def __init__(self, client: AirflowClient, buckets: storage.Client, run_id: str) -> None:
-        self._client, self._buckets, self.run_id = client, buckets, run_id
+    def __init__(self, client: AirflowClient, read: ReadObject, run_id: str) -> None:
+        self._client, self._read, self.run_id = client, read, run_id
         self._plan: Plan | None = None
 
     def run(self) -> DagRun:
@@ -68,7 +71,7 @@ class RunTracker:
     def plan(self) -> Plan | None:
         """Return the run's plan, or ``None`` before it stands."""
         if self._plan is None and (url := self._client.xcom(ENCODE_DAG, self.run_id, "prepare_job")):
-            self._plan = read_plan(self._buckets, *parse_job_url(url))
+            self._plan = read_plan(self._read, *parse_job_url(url))
         return self._plan
 
     def snapshot(self) -> Snapshot:
@@ -94,10 +97,11 @@ class RunTracker:
         )
 
 
-def read_plan(buckets: storage.Client, work_bucket: str, job: JobId) -> Plan | None:
+def read_plan(read: ReadObject, work_bucket: str, job: JobId) -> Plan | None:
     """Return a job's plan, or ``None`` where it has none."""
-    blob = buckets.bucket(work_bucket).get_blob(JobObjects(job).plan)
-    return None if blob is None else Plan.from_json(blob.download_as_bytes(), f"gs://{work_bucket}/{blob.name}")
+    address = ObjectAddress(bucket=work_bucket, name=JobObjects(job).plan)
+    raw = read(address)
+    return None if raw is None else Plan.from_json(raw, address.url)
 
 
 def chunk_s(plan: Plan, chunk: Chunk) -> float:

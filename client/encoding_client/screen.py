@@ -8,7 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from local_stack.tracking import Snapshot
+from encoding_client.tracking import Snapshot
 
 
 class Screen:
