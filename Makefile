@@ -75,7 +75,7 @@ test: setup ## Run every test that needs no cluster
 test-cluster: setup ## Run the tests that need a Kubernetes cluster (KUBECONFIG)
 	@$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS)
 
-test-compose: setup ## Run the tests that need a Docker engine with Compose: none yet
+test-compose: setup ## Run the tests that need a Docker engine with Compose (DOCKER_HOST)
 	@$(BIN)/python -m pytest -m compose $(PYTEST_ARGS)
 
 test-browser: setup ## Run the tests that need Chromium: none yet
@@ -110,6 +110,7 @@ format: setup ## Put the code into the agreed form
 lock: ## Make the locks anew from requirements.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.txt images/encoder/requirements.in -o images/encoder/requirements.txt
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.txt images/airflow/requirements.in -o images/airflow/requirements.txt
 
 clean: down ## Stop the stack and remove all that it keeps
 	rm -rf .mapreel

@@ -5,6 +5,7 @@ Ends with 0, or with the exit code that says whether trying again may help; the 
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ console = Console(highlight=False, soft_wrap=True)
 
 NameArgument = Annotated[str, typer.Argument(help="The film's name in the input, as list shows it")]
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="A profile's name; left out: the default one")]
+_OVERRIDES_HELP = """Single fields of the profile, as JSON: {"video": {"crf": 20}, "chunk_s": 60}"""
+OverridesOption = Annotated[str | None, typer.Option("--overrides", help=_OVERRIDES_HELP)]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Stay until the film is encoded")]
 
 
@@ -41,19 +44,21 @@ def put(
     files: Annotated[list[Path], typer.Argument(help="Films on this machine")],
     name: Annotated[str | None, typer.Option("--name", help="Its name in the input; left out: the file's")] = None,
     profile: ProfileOption = None,
+    overrides: OverridesOption = None,
     wait: WaitOption = False,
 ) -> None:
     """Put films into the input, and have the scan look at once."""
     with _explained():
         if name is not None and len(files) != 1:
             raise BadInput(f"--name: goes with one film, and not with {len(files)}")
+        wishes = _parse_wishes(profile, overrides)
         desk = Desk()
         for path in files:
             address = desk.settings.input.address(name or path.name)
             content, was_sent = upload(desk.store, path, address)
             how = "uploaded as" if was_sent else "is there already, the same content:"
             _say(f"{path}: {decimal(content.size_bytes)}, crc32c {content.crc32c}, {how} {address.url}")
-            desk.scan(address, profile, wait)
+            desk.scan(address, wishes, wait)
 
 
 @app.command("list")
@@ -108,15 +113,15 @@ def status(
 
 
 @app.command()
-def reprocess(name: NameArgument, profile: ProfileOption = None, wait: WaitOption = False) -> None:
+def reprocess(
+    name: NameArgument, profile: ProfileOption = None, overrides: OverridesOption = None, wait: WaitOption = False
+) -> None:
     """Encode a film again; finished chunks whose inputs are the same are taken over."""
     with _explained():
+        wishes = _parse_wishes(profile, overrides)
         desk = Desk()
         address = desk.find_source(name)
-        wishes: dict[str, Any] = {"source": address.url, "reprocess": True}
-        if profile is not None:
-            wishes["profile"] = profile
-        run_id = desk.airflow.trigger(ENCODE_DAG, wishes)
+        run_id = desk.airflow.trigger(ENCODE_DAG, {**wishes, "source": address.url, "reprocess": True})
         _say(f"{address.url}: run {run_id} of {ENCODE_DAG} is started")
         if wait:
             desk.follow(run_id)
@@ -186,10 +191,10 @@ class Desk:
         figures = describe(snapshot)
         return f"{stage}, {figures}" if figures else stage
 
-    def scan(self, address: ObjectAddress, profile: str | None, wait: bool) -> None:
+    def scan(self, address: ObjectAddress, wishes: dict[str, Any], wait: bool) -> None:
         """Have the scan look at one film; where wanted, stay until it is encoded."""
         # A film that stands, made by another profile, is stale and not new: who names a profile wants it made.
-        wishes: dict[str, Any] = {} if profile is None else {"profile": profile, "reprocess": True}
+        wishes = {**wishes, "reprocess": True} if wishes else {}
         prefix = self.settings.input.prefix
         if not wait:
             run_id = self._watch().start_scan(address, prefix, **wishes)
@@ -216,6 +221,20 @@ class Desk:
 
     def _watch(self, screen: Screen | None = None) -> Watch:
         return Watch(self.airflow, self.store.read, screen or Screen(console))
+
+
+def _parse_wishes(profile: str | None, overrides: str | None) -> dict[str, Any]:
+    """Return the parameters of a run; Airflow's side checks what is in them."""
+    wishes: dict[str, Any] = {} if profile is None else {"profile": profile}
+    if overrides is not None:
+        try:
+            fields = json.loads(overrides)
+        except ValueError as error:
+            raise BadInput(f"--overrides: is not JSON ({error}): {overrides}") from error
+        if not isinstance(fields, dict):
+            raise BadInput(f"--overrides: expected single fields of the profile, found {overrides}")
+        wishes["overrides"] = fields
+    return wishes
 
 
 def _say(line: str) -> None:
