@@ -53,7 +53,7 @@ def stack(films: Path) -> Iterator[ComposeStack]:
         stack.call("down", "--volumes", "--timeout", "5", check=False)
 
 
-@pytest.mark.parametrize("profile", ["", "cli", "kubernetes", "k3s"])
+@pytest.mark.parametrize("profile", ["", "cli", "kubernetes", "images"])
 def test_the_file_is_clean(films: Path, profile: str) -> None:
     stack = ComposeStack(films)
     done = stack.call("--profile", profile, "config", "--quiet")
