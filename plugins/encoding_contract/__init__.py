@@ -8,6 +8,7 @@ profile         how a video shall be encoded
 job             one video under one resolved profile; its id
 plan            the source's tracks, and the chunks that partition their frames exactly
 manifest        what vouches for a finished result
+quality         how near the encoded frames are to the source's
 report          what stands beside a published output
 place           a bucket, and what the names in it begin with
 endings         which names are taken for videos

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from encoding_contract.job import Content, JobId
 from encoding_contract.model import Document, VersionedDocument
+from encoding_contract.quality import ChunkQuality
 
 
 class StoredObject(Document):
@@ -41,6 +42,10 @@ class ChunkManifest(VersionedDocument):
     commands: tuple[str, ...]
     timing: Timing
     damage: tuple[str, ...] = ()
+    quality: ChunkQuality | None = None
+    """How near the encoded frames are to those that went in; none where it was not measured."""
+    notes: tuple[str, ...] = ()
+    """What could not be measured, each with its reason."""
 
 
 class AudioTrackResult(Document):

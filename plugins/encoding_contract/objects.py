@@ -14,9 +14,12 @@ from encoding_contract.profile import Container
 
 _JOB_URL = re.compile(r"gs://(?P<bucket>[^/]+)/jobs/(?P<id>[0-9a-f]{32})/job\.json")
 
-# Cloud Storage allows names of 1,024 bytes in UTF-8; the longest ending of ours must still fit.
+# Cloud Storage allows names of 1,024 bytes in UTF-8; the longest ending of ours must still fit. No ending may be
+# longer than the report's: more room for it would rename the outputs of long names, and encode them all again.
 _REPORT_ENDING = ".report.json"
 _CONTACT_ENDING = ".contact.jpg"
+_THUMBNAIL_ENDING = ".thumb.jpg"
+_CHART_ENDING = ".chart.svg"
 _NAME_LIMIT_BYTES = 1024 - len(".webm") - len(_REPORT_ENDING)
 _CUT = re.compile(r"~[0-9a-f]{64}\Z")
 
@@ -84,8 +87,18 @@ def report_name(output: str) -> str:
 
 
 def contact_sheet_name(output: str) -> str:
-    """Return the name of the picture of an output's frames."""
+    """Return the name of the picture of frames from all over an output."""
     return output + _CONTACT_ENDING
+
+
+def thumbnail_name(output: str) -> str:
+    """Return the name of the small picture of one frame of an output."""
+    return output + _THUMBNAIL_ENDING
+
+
+def chart_name(output: str) -> str:
+    """Return the name of the drawing of an output's bits and quality over time."""
+    return output + _CHART_ENDING
 
 
 def output_stem(prefix: str, source_name: str) -> str:

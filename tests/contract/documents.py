@@ -30,7 +30,8 @@ from encoding_contract.profile import (
     VideoCodec,
     VideoSettings,
 )
-from encoding_contract.report import LeftOut, Report, ReportedChunk
+from encoding_contract.quality import ChunkQuality, FilmQuality, Metric, QualitySample
+from encoding_contract.report import LeftOut, Pictures, Report, ReportedChunk, Summary
 
 LIMIT_BYTES = 1024
 _SPECIAL = [
@@ -216,6 +217,27 @@ def plans(draw: st.DrawFn) -> Plan:
     )
 
 
+scores = st.floats(0, 100)
+samples = st.builds(QualitySample, start_us=st.integers(0, 2**45), frames=st.integers(1, 1000), score=scores)
+chunk_qualities = st.builds(
+    ChunkQuality, metric=st.sampled_from(Metric), samples=st.lists(samples, min_size=1, max_size=4).map(tuple)
+)
+film_qualities = st.builds(
+    FilmQuality,
+    metric=st.sampled_from(Metric),
+    mean=scores,
+    worst=scores,
+    worst_us=st.integers(0, 2**45),
+    sampled_frames=st.integers(1, 10**9),
+)
+summaries = st.builds(
+    Summary,
+    duration_us=st.integers(0, 2**45),
+    frames=st.integers(1, 10**9),
+    chunks=st.integers(1, 10**6),
+    encode_s=st.floats(0, 1e9),
+    quality=st.none() | film_qualities,
+)
 chunk_manifests = st.builds(
     ChunkManifest,
     job_id=ids,
@@ -230,6 +252,8 @@ chunk_manifests = st.builds(
     commands=st.lists(texts, max_size=2).map(tuple),
     timing=timings,
     damage=st.lists(texts, max_size=2).map(tuple),
+    quality=st.none() | chunk_qualities,
+    notes=st.lists(texts, max_size=2).map(tuple),
 )
 audio_manifests = st.builds(
     AudioManifest,
@@ -261,6 +285,7 @@ reports = st.builds(
             frames=st.integers(1, 10**9),
             size_bytes=st.integers(0, 2**45),
             timing=timings,
+            samples=st.lists(samples, max_size=2).map(tuple),
         ),
         max_size=2,
     ).map(tuple),
@@ -272,6 +297,8 @@ reports = st.builds(
     commands=st.lists(texts, max_size=2).map(tuple),
     merge_timing=timings,
     audio_timing=timings,
+    quality=st.none() | film_qualities,
+    pictures=st.builds(Pictures, thumbnail=st.none() | names, contact_sheet=st.none() | names, chart=st.none() | names),
 )
 
 

@@ -16,8 +16,11 @@ from encoding_contract.model import CONTRACT_VERSION, VersionedDocument
 from encoding_contract.plan import Plan
 from encoding_contract.profile import Profile
 from encoding_contract.report import (
+    META_DURATION_US,
+    META_METRIC,
     META_SOURCE_SIZE,
     Report,
+    Summary,
     parse_publication,
     publication_metadata,
 )
@@ -29,6 +32,7 @@ from tests.contract.documents import (
     plans,
     profiles,
     reports,
+    summaries,
 )
 
 versioned = st.one_of(jobs(), plans(), chunk_manifests, audio_manifests, reports)
@@ -126,6 +130,45 @@ def test_a_published_outputs_metadata_tells_its_making(job: Job) -> None:
     assert published.source == job.source.content
     assert published.profile == job.profile.name
     assert published.profile_fingerprint == job.profile.fingerprint()
+
+
+@given(jobs(), summaries)
+def test_a_films_figures_travel_in_its_metadata(job: Job, summary: Summary) -> None:
+    metadata = publication_metadata(job, summary)
+    published = parse_publication(metadata)
+    assert published is not None
+    assert published.summary == summary
+    assert sum(len(key) + len(value) for key, value in metadata.items()) < 2048  # Cloud Storage takes 8 KiB
+
+
+@given(jobs(), summaries)
+def test_an_output_without_figures_or_with_strange_ones_is_done_all_the_same(job: Job, summary: Summary) -> None:
+    bare = parse_publication(publication_metadata(job))
+    assert bare is not None
+    assert bare.summary is None
+    metadata = publication_metadata(job, summary)
+    for strange in ({META_DURATION_US: "long"}, {META_METRIC: "goodness"}, {META_DURATION_US: "-1"}):
+        assert parse_publication(metadata | strange) == bare
+
+
+@given(reports)
+def test_a_report_sums_itself_up(report: Report) -> None:
+    if report.chunks:
+        summary = report.summarize()
+        assert (summary.frames, summary.duration_us, summary.quality) == (
+            *(report.frames, report.duration_us),
+            report.quality,
+        )
+
+
+@given(chunk_manifests, reports)
+def test_documents_of_before_there_was_a_quality_are_read(manifest: ChunkManifest, report: Report) -> None:
+    for document, added in ((manifest, {"quality", "notes"}), (report, {"quality", "pictures"})):
+        fields = {key: value for key, value in json.loads(document.to_json()).items() if key not in added}
+        for chunk in fields.get("chunks", []):
+            del chunk["samples"]
+        found = type(document).from_json(json.dumps(fields), "it")
+        assert found.quality is None
 
 
 @given(jobs(), st.data())

@@ -8,18 +8,22 @@ from encoding_contract.errors import BadInput
 from encoding_contract.job import JobId, parse_gs_url
 from encoding_contract.objects import (
     JobObjects,
+    chart_name,
     contact_sheet_name,
     job_url,
     output_name,
     output_stem,
     parse_job_url,
     report_name,
+    thumbnail_name,
 )
 from encoding_contract.profile import Container
 from tests.contract.documents import LIMIT_BYTES, buckets, ids, names
 
 prefixes = st.sampled_from(["", "out/", "Filme/é/"])
 containers = st.sampled_from(Container)
+BESIDE = (report_name, contact_sheet_name, thumbnail_name, chart_name)
+"""The names of what stands beside an output."""
 
 
 def forged(name: str) -> str:
@@ -51,15 +55,25 @@ def test_nobody_can_forge_the_output_of_another(name: str) -> None:
 
 
 @given(names, names, containers, containers)
-def test_a_report_or_a_contact_sheet_is_never_an_output(one: str, other: str, a: Container, b: Container) -> None:
-    output = output_name("", one, a)
-    assert output_name("", other, b) not in (report_name(output), contact_sheet_name(output))
+@example("film.mov", "film.mov.mkv.thumb.jpg", Container.MKV, Container.MKV)
+def test_what_stands_beside_an_output_is_nobody_elses(one: str, other: str, a: Container, b: Container) -> None:
+    mine, others = output_name("", one, a), output_name("", other, b)
+    beside = [name(mine) for name in BESIDE]
+    assert len(set(beside)) == len(BESIDE)
+    assert others not in beside
+    assert mine == others or not {name(others) for name in BESIDE} & set(beside)
+
+
+def test_a_long_name_keeps_the_output_that_it_always_had() -> None:
+    # Were there less room, films that are published under a long name would be encoded again.
+    assert output_name("", "x" * 1007, Container.WEBM) == "x" * 1007 + ".webm"
+    assert output_name("", "x" * 1008, Container.WEBM)[942:943] == "~"
 
 
 @given(names, prefixes, containers)
 def test_every_name_fits_into_a_store(name: str, prefix: str, container: Container) -> None:
     output = output_name(prefix, name, container)
-    for each in (output, report_name(output), contact_sheet_name(output)):
+    for each in (output, *(name(output) for name in BESIDE)):
         assert 0 < len(each.encode()) <= LIMIT_BYTES
         assert each.startswith(prefix)
 

@@ -16,6 +16,7 @@ from encoding_contract.manifest import AudioManifest, ChunkManifest, Timing
 from encoding_contract.objects import output_name, report_name
 from encoding_contract.plan import Plan, SourceStream, StreamKind
 from encoding_contract.profile import Container
+from encoding_contract.quality import sum_up
 from encoding_contract.report import Report, ReportedChunk, publication_metadata
 from encoding_worker.alpha import is_replaced
 from encoding_worker.audio import ensure_audio
@@ -148,7 +149,10 @@ def _publish(
     report = _report(task, plan, gathered, audio, output, content, command, timing)
     task.store.write(ObjectAddress(bucket=job.output_bucket, name=report_name(name)), report.to_json())
     published = task.store.upload(
-        path, output, metadata=publication_metadata(job), content_type=_CONTENT_TYPES[job.profile.container]
+        path,
+        output,
+        metadata=publication_metadata(job, report.summarize()),
+        content_type=_CONTENT_TYPES[job.profile.container],
     )
     if published != content:
         raise ProofFailed(f"{output.url}: expected {content}, published {published}; clear merge_video")
@@ -178,6 +182,7 @@ def _report(
                 frames=joined.manifest.frames,
                 size_bytes=joined.manifest.video.content.size_bytes,
                 timing=joined.manifest.timing,
+                samples=joined.manifest.quality.samples if joined.manifest.quality else (),
             )
         )
     profile = task.job.profile
@@ -205,11 +210,18 @@ def _report(
         proof=tuple(gathered.proof),
         left_out=tuple(list_left_out(plan, profile)),
         damage=tuple(plan.damage) + tuple(spot for manifest in gathered.manifests for spot in manifest.damage),
-        notes=(*audio.notes, *cut_notes, *alpha_notes, *gathered.notes),
+        notes=(
+            *audio.notes,
+            *cut_notes,
+            *alpha_notes,
+            *gathered.notes,
+            *(note for manifest in gathered.manifests for note in manifest.notes),
+        ),
         versions=tuple(
             sorted({program_version(), plan.splitter, audio.encoder, *(m.encoder for m in gathered.manifests)})
         ),
         commands=(*commands, *audio.commands, command),
         merge_timing=timing,
         audio_timing=audio.timing,
+        quality=sum_up((m.frames, m.quality) for m in gathered.manifests if m.quality is not None),
     )
