@@ -18,10 +18,10 @@ _GRACE_S = 5
 
 
 class Interruption:
-    """Whether this process was told to stop, and which child it has to stop then."""
+    """Whether this process was told to stop, and which children it has to stop then."""
 
     def __init__(self) -> None:
-        self._child: subprocess.Popen[bytes] | None = None
+        self._children: list[subprocess.Popen[bytes]] = []
         self._signal: signal.Signals | None = None
 
     def install(self) -> None:
@@ -31,24 +31,23 @@ class Interruption:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signal = signal.Signals(number)
-        child = self._child
-        if child is None:
+        if not self._children:
             self.check()
-            return
-        child.terminate()
-        # An encoder deep in its work does not answer a TERM at once; the pod's grace period is not ours to waste.
-        timer = threading.Timer(_GRACE_S, child.kill)
-        timer.daemon = True
-        timer.start()
+        for child in self._children:
+            child.terminate()
+            # An encoder deep in its work does not answer a TERM at once; the pod's grace period is not ours to waste.
+            timer = threading.Timer(_GRACE_S, child.kill)
+            timer.daemon = True
+            timer.start()
 
     @contextmanager
     def stops(self, child: subprocess.Popen[bytes]) -> Iterator[None]:
         """Have this child stopped when the signal comes while the block runs."""
-        self._child = child
+        self._children.append(child)
         try:
             yield
         finally:
-            self._child = None
+            self._children.remove(child)
 
     def check(self) -> None:
         """Raise where the signal has come.

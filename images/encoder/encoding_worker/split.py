@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from math import floor
+from pathlib import Path
 from typing import Any
 
 import av
@@ -39,7 +40,7 @@ from encoding_worker.gateway import SourceDoor, open_source
 from encoding_worker.interruption import interruption
 from encoding_worker.pieces import PIECE_CLOCK, Piece, PieceCutter
 from encoding_worker.probe import FASTEST_HZ, describe_streams, describe_track, find_tags, first_frame, is_encodable
-from encoding_worker.reference import decode_frames
+from encoding_worker.reference import Reference, decode_frames
 from encoding_worker.sounds import SoundClock
 from encoding_worker.task import Task, program_version
 
@@ -93,17 +94,33 @@ def _check_source(task: Task) -> None:
 class _Cut:
     """A track being cut."""
 
+    name: str
     track: VideoTrack
     cutter: PieceCutter
-    reference: list[Frame]
-    complaints: list[str]
-    """What the decoder said against these frames."""
-    is_whole_reference: bool
-    """Whether the reference reaches to the track's end."""
-    uploads: list[Future[None]] = field(default_factory=list)
+    trial: Future[Reference]
+    """A plain decode of the first frames, made while the packets are read."""
+    settled: list[Future[None]] = field(default_factory=list)
+    """For each piece its comparison and its upload."""
     sizes: dict[int, int] = field(default_factory=dict)
     mismatch: str = ""
     damage: list[str] = field(default_factory=list)
+
+    @property
+    def reference(self) -> list[Frame]:
+        """The track's first frames.
+
+        Raises:
+            UnreadableSource: there is none.
+        """
+        frames = self.trial.result().frames
+        if not frames:
+            raise UnreadableSource(f"{self.name}: no frame decodes; upload it again")
+        return frames
+
+    @property
+    def is_whole_reference(self) -> bool:
+        """Whether the reference reaches to the track's end."""
+        return len(self.reference) < CHECKED_FRAMES
 
 
 def _split(task: Task, door: SourceDoor) -> Plan:
@@ -114,8 +131,9 @@ def _split(task: Task, door: SourceDoor) -> Plan:
         films = [stream for stream in videos if isinstance(stream, VideoStream) and is_encodable(stream)]
         if not films:
             raise UnreadableSource(f"{name}: has no video track; remove it, or upload it again")
-        with ThreadPoolExecutor(max_workers=1) as uploader:
-            cuts = [_begin(task, door, stream, container, uploader) for stream in films]
+        # One for what the trials decode, one for the pieces: reading goes on meanwhile.
+        with ThreadPoolExecutor(max_workers=2) as hands:
+            cuts = [_begin(task, door, stream, container, hands) for stream in films]
             clocks = {s.index: SoundClock() for s in streams if s.kind is StreamKind.AUDIO and s.channels}
             _feed(container, cuts, clocks, name)
             duration_us, start_us = container.duration or 0, container.start_time or 0
@@ -123,8 +141,8 @@ def _split(task: Task, door: SourceDoor) -> Plan:
             chunks: list[Chunk] = []
             tracks: list[VideoTrack] = []
             for position, cut in enumerate(cuts):
-                for upload in cut.uploads:
-                    upload.result()
+                for settled in cut.settled:
+                    settled.result()
                 track, own = _finish(task, door, cut, position, len(chunks))
                 tracks.append(track)
                 chunks += own
@@ -150,7 +168,7 @@ def _split(task: Task, door: SourceDoor) -> Plan:
 
 
 def _begin(
-    task: Task, door: SourceDoor, stream: VideoStream, container: InputContainer, uploader: ThreadPoolExecutor
+    task: Task, door: SourceDoor, stream: VideoStream, container: InputContainer, hands: ThreadPoolExecutor
 ) -> _Cut:
     name = f"{task.job.source.address.url} video stream {stream.index}"
     # A second handle: where decoding has moved on, the cut would miss what was read.
@@ -159,26 +177,19 @@ def _begin(
         assert isinstance(same, VideoStream)
         track = describe_track(door.url, name, same, first_frame(look, same, name))
     time_base = Fraction(track.time_base)
-    reference = decode_frames(door.url, stream.index, time_base, f"{name}: first frames", CHECKED_FRAMES)
-    if not reference.frames:
-        raise UnreadableSource(f"{name}: no frame decodes; upload it again")
+    trial = hands.submit(decode_frames, door.url, stream.index, time_base, f"{name}: first frames", CHECKED_FRAMES)
     total_us = container.duration or 0
     wanted = int(Fraction(task.job.profile.chunk_s).limit_denominator(1000) / time_base)
 
     def finished(piece: Piece) -> None:
         if piece.path is None:
             return
-        if not cut.mismatch:
-            cut.mismatch = _compare_piece(piece, cut, name)
-        for upload in cut.uploads:
-            upload.result()  # at most one piece is on its way: scratch does not grow
-        if not cut.mismatch:
-            cut.sizes[piece.index] = piece.path.stat().st_size
-            cut.uploads.append(uploader.submit(_upload, task, piece, _piece_number(stream.index, piece.index)))
+        for settled in cut.settled:
+            settled.result()  # at most one piece is on its way: scratch does not grow
+        cut.settled.append(hands.submit(_settle, task, cut, piece, piece.path))
 
     cutter = PieceCutter(stream, wanted, int(Fraction(total_us, 1_000_000) / time_base), task.scratch, finished)
-    is_whole = len(reference.frames) < CHECKED_FRAMES
-    cut = _Cut(track, cutter, reference.frames, find_complaints(reference.messages), is_whole)
+    cut = _Cut(name, track, cutter, trial)
     return cut
 
 
@@ -186,10 +197,13 @@ def _piece_number(stream: int, index: int) -> str:
     return f"{stream:03d}-{index:06d}"
 
 
-def _upload(task: Task, piece: Piece, number: str) -> None:
-    assert piece.path is not None
-    task.store.upload(piece.path, task.address(task.objects.piece(number)))
-    piece.path.unlink()
+def _settle(task: Task, cut: _Cut, piece: Piece, path: Path) -> None:
+    """Compare a piece with the source and upload it; once one was wrong, no more are needed."""
+    cut.mismatch = cut.mismatch or _compare_piece(piece, cut, cut.name)
+    if not cut.mismatch:
+        cut.sizes[piece.index] = path.stat().st_size
+        task.store.upload(path, task.address(task.objects.piece(_piece_number(cut.track.stream, piece.index))))
+    path.unlink()
 
 
 def _feed(container: InputContainer, cuts: list[_Cut], clocks: dict[int, SoundClock], name: str) -> None:
@@ -213,13 +227,16 @@ def _compare_piece(piece: Piece, cut: _Cut, name: str) -> str:
         known = [frame for frame in known if frame.pts is not None and frame.pts < piece.end_pts]
     if not known:
         return ""
-    found = decode_piece(piece, Fraction(cut.track.time_base), f"{name} piece {piece.index}")
+    # The reference stops within this piece: the rest of it has nothing to be held against, and is not decoded.
+    is_cut_short = not cut.is_whole_reference and known[-1] is cut.reference[-1]
+    until = known[-1].pts if is_cut_short else None
+    found = decode_piece(piece, Fraction(cut.track.time_base), f"{name} piece {piece.index}", until)
     end = piece.end_pts
     found = [f for f in found if f.pts is not None and f.pts >= piece.start_pts and (end is None or f.pts < end)]
     if piece.index == 0:
         found = [f for f in found if f.pts is not None and known[0].pts is not None and f.pts >= known[0].pts]
-    if not cut.is_whole_reference and known[-1] is cut.reference[-1]:
-        # The reference stops here, and reordered frames at its very end may be out of place.
+    if is_cut_short:
+        # Reordered frames at the reference's very end may be out of place.
         known = known[:-16]
         found = found[: len(known)]
     for place, (expected, got) in enumerate(zip(known, found, strict=False)):
@@ -230,12 +247,13 @@ def _compare_piece(piece: Piece, cut: _Cut, name: str) -> str:
     return ""
 
 
-def decode_piece(piece: Piece, time_base: Fraction, what: str) -> list[Frame]:
-    """Decode a piece, pre-roll included; PTS are the source's."""
+def decode_piece(piece: Piece, time_base: Fraction, what: str, until_pts: int | None = None) -> list[Frame]:
+    """Decode a piece, pre-roll included, to its end or to a PTS; PTS are the source's."""
+    trim = "" if until_pts is None else f",trim=end_pts={until_pts - piece.offset + 1}"
     run = run_ffmpeg(
         [
             *("-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0"),
-            *("-vf", PIECE_CLOCK, "-fps_mode", "passthrough", "-enc_time_base", "filter", "-f", "framecrc", "-"),
+            *("-vf", PIECE_CLOCK + trim, "-fps_mode", "passthrough", "-enc_time_base", "filter", "-f", "framecrc", "-"),
         ],
         what,
         keep_stdout=True,
@@ -327,17 +345,15 @@ def _tolerate(task: Task, cut: _Cut, damage: str) -> None:
 def _cut_by_frame(
     task: Task, door: SourceDoor, cut: _Cut, position: int, first_index: int, reason: str
 ) -> tuple[VideoTrack, list[Chunk]]:
-    for upload in cut.uploads:
-        upload.result()
     for index in cut.sizes:
         task.store.delete(task.address(task.objects.piece(_piece_number(cut.track.stream, index))))
     track = cut.track
     time_base = Fraction(track.time_base)
     name = f"{task.job.source.address.url} video stream {track.stream}"
-    frames, complaints = cut.reference, cut.complaints
+    whole = cut.trial.result()
     if not cut.is_whole_reference:
         whole = decode_frames(door.url, track.stream, time_base, f"{name}: all frames")
-        frames, complaints = whole.frames, find_complaints(whole.messages)
+    frames, complaints = whole.frames, find_complaints(whole.messages)
     missing = len(cut.cutter.packets.shown) - len(frames)
     if complaints and missing > 0:
         _tolerate(task, cut, f"{missing} frames of video stream {track.stream} do not decode: {complaints[0]}")

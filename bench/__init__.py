@@ -1,0 +1,1 @@
+"""What is measured of Mapreel, beside what a user would take instead: ``make bench`` writes docs/performance."""

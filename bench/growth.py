@@ -1,0 +1,71 @@
+"""Memory and scratch of each verb over the length of the film: both must grow with a chunk, not with the film."""
+
+from __future__ import annotations
+
+from bench.record import Figure, Findings
+from bench.stage import Stage
+from encoding_contract.command import Verb
+from encoding_contract.plan import Plan
+
+MINUTES = (1, 20, 120)
+CLIP_S = CHUNK_S = 60
+VERBS = (Verb.SPLIT, Verb.ENCODE, Verb.ENCODE_AUDIO, Verb.MERGE)
+
+
+def measure(stage: Stage, minutes: tuple[int, ...] = MINUTES) -> Findings:
+    """Take films of all lengths through all verbs; of the chunks only the last one is measured."""
+    clip = stage.films.made("small", CLIP_S, "320x180", 1000)
+    rows = [row for length in minutes for row in _take_through(stage, clip, length)]
+    figures = []
+    for verb in VERBS:
+        own = [row for row in rows if row["verb"] == verb.value]
+        memory = [row["memory_bytes"] for row in own]
+        name = f"{verb.value}: memory"
+        figures += [
+            Figure(
+                name=f"{name}, longest against shortest film",
+                value=memory[-1] / memory[0],
+                unit="x",
+                must="<=",
+                mark=1.1,
+            ),
+            Figure(name=f"{name}, at most", value=max(memory) / 1e6, unit="MB", must="<=", mark=400),
+            Figure(
+                name=f"{verb.value}: scratch, at most",
+                value=max(row["scratch"] for row in own),
+                unit="x output" if verb is Verb.MERGE else "chunks",
+                must="<=",
+                mark=1.1 if verb is Verb.MERGE else 2,
+            ),
+        ]
+    return Findings(
+        film=f"made, {', '.join(map(str, minutes))} minutes, chunks of {CHUNK_S} s",
+        figures=tuple(figures),
+        rows=tuple(rows),
+    )
+
+
+def _take_through(stage: Stage, clip, minutes: int):
+    film = stage.films.repeated(clip, minutes * 60 // CLIP_S)
+    job = stage.freeze(film, chunk_s=CHUNK_S, video={"preset": "ultrafast", "crf": 20})
+    costs = {Verb.SPLIT: job.run(Verb.SPLIT)}
+    plan: Plan = job.plan()
+    for chunk in plan.chunks[:-1]:
+        job.work.encode(chunk.index)
+    costs[Verb.ENCODE] = job.run(Verb.ENCODE, plan.chunks[-1].index)
+    costs[Verb.ENCODE_AUDIO] = job.run(Verb.ENCODE_AUDIO)
+    costs[Verb.MERGE] = job.run(Verb.MERGE)
+    piece = max(chunk.piece_bytes for chunk in plan.chunks)
+    whole = {Verb.MERGE: job.work.fetch_output().stat().st_size}
+    return [
+        {
+            "verb": verb.value,
+            "minutes": minutes,
+            "chunks": len(plan.chunks),
+            "memory_bytes": cost.memory_bytes,
+            "scratch_bytes": cost.scratch_bytes,
+            "scratch": round(cost.scratch_bytes / whole.get(verb, piece), 3),
+            "cpu_s": round(cost.cpu_s, 2),
+        }
+        for verb, cost in costs.items()
+    ]

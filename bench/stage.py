@@ -1,0 +1,74 @@
+"""What an experiment stands on: an emulator of the buckets, a folder, films, and jobs whose verbs are measured."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
+
+from google.cloud import storage
+from tests.corpus import load_profile, make_buckets
+from tests.emulator import running_emulator
+from tests.worker.work import Work
+
+from bench.films import FilmShelf
+from bench.meter import Cost, measure_program
+from encoding_contract.command import Verb
+from encoding_contract.plan import Plan
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+KEPT = Path(os.environ.get("MAPREEL_HOME", REPOSITORY / ".mapreel")) / "bench"
+"""Made films stay here from one run to the next."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where experiments are made."""
+
+    folder: Path
+    films: FilmShelf
+    buckets: storage.Client
+
+    def freeze(self, film: Path, **overrides: Any) -> MeasuredJob:
+        """Upload a film and freeze its job under the default profile with single fields replaced."""
+        folder = Path(mkdtemp(dir=self.folder))
+        return MeasuredJob(Work(self.buckets, film, load_profile("h264-1080p", overrides), folder))
+
+
+@dataclass(frozen=True)
+class MeasuredJob:
+    """A job whose verbs run as the real program, and are measured."""
+
+    work: Work
+
+    def run(self, verb: Verb, chunk: int | None = None, **settings: str) -> Cost:
+        """Run a verb."""
+        return measure_program(self.work.command(verb, chunk), self.work.environment(**settings), self.work.scratch)
+
+    def carry(self, sources: list[str]) -> Cost:
+        """Fetch objects, join them where they are many, and put the result, as a script would."""
+        target = f"gs://{self.work.job.work_bucket}/carried"
+        return measure_program([sys.executable, "-m", "bench.carrying", str(self.work.folder), target, *sources])
+
+    def forget_results(self) -> None:
+        """Delete all that the verbs have left."""
+        for name in self.work.generations():
+            if name != self.work.objects.job:
+                self.work.blob(name).delete()
+
+    def plan(self) -> Plan:
+        """Return the plan that split left."""
+        return Plan.from_json(self.work.blob(self.work.objects.plan).download_as_bytes(), "plan")
+
+
+@contextmanager
+def open_stage() -> Iterator[Stage]:
+    """Start an emulator with its buckets; all that was put in goes at the end, made films stay."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="mapreel-bench-") as folder, running_emulator():
+        yield Stage(Path(folder), FilmShelf(KEPT), make_buckets())
