@@ -15,6 +15,8 @@ RUNTIME ?= local
 MEDIA ?=
 OUT ?=
 PYTEST_ARGS ?=
+ONLY ?=
+FILM ?=
 
 UNMARKED := not cluster and not compose and not browser and not corpus and not faults and not bench_quick
 
@@ -28,7 +30,7 @@ RUNTIME_SETTINGS = export MAPREEL_RUNTIME=$(RUNTIME) && if [ "$(RUNTIME)" = kube
   images corpus lint format lock clean
 
 # Paths travel by the environment, so that blanks, quotes and dollars in them stay what they are.
-export VIDEO MEDIA OUT
+export VIDEO MEDIA OUT FILM
 
 help: ## Show this list
 	@echo "Mapreel: a bucket of videos becomes a bucket of encoded videos."
@@ -87,7 +89,10 @@ test-faults: setup ## Run the tests that kill processes again and again
 bench-quick: setup ## Measure what is cheap to measure, and hold it against its limits
 	@$(BIN)/python -m pytest -m bench_quick $(PYTEST_ARGS)
 
-bench docs: ## Not there yet
+bench: setup ## Measure all, and write docs/performance.md [ONLY=name] [FILM=path]
+	@$(if $(FILM),MAPREEL_BENCH_FILM="$$FILM") $(BIN)/python -m bench $(ONLY)
+
+docs: ## Not there yet
 	@echo "make $@: is not written yet" >&2; exit 1
 
 images: ## Build the encoder's image with docker, podman or buildah [IMAGE=name]

@@ -7,10 +7,11 @@ from importlib import import_module
 
 from rich.console import Console
 
+from bench.page import write_page
 from bench.record import Record
 from bench.stage import open_stage
 
-EXPERIMENTS = ("split", "merge", "growth", "whole_path", "quality")
+EXPERIMENTS = ("whole_path", "quality", "proof", "split", "merge", "growth", "parallel", "orchestration")
 
 
 def main() -> int:
@@ -34,6 +35,7 @@ def main() -> int:
             missed += figure.holds is False
             console.print(f"  {figure.name}: {figure.value:g} {figure.unit}{mark}")
         console.print(f"  written to {record.save()}")
+    write_page(EXPERIMENTS)
     return 1 if missed else 0
 
 

@@ -19,6 +19,7 @@ from tests.worker.work import Work
 from bench.films import FilmShelf
 from bench.meter import Cost, measure_program
 from encoding_contract.command import Verb
+from encoding_contract.manifest import ChunkManifest
 from encoding_contract.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -60,6 +61,18 @@ class MeasuredJob:
         for name in self.work.generations():
             if name != self.work.objects.job:
                 self.work.blob(name).delete()
+
+    def forget_chunk(self, index: int) -> None:
+        """Delete a chunk's manifest and film, as one that was never encoded."""
+        for name in (self.work.objects.chunk_manifest(index), self.work.objects.chunk_video(index)):
+            blob = self.work.blob(name)
+            if blob.exists():
+                blob.delete()
+
+    def manifest(self, index: int) -> ChunkManifest:
+        """Return an encoded chunk's manifest."""
+        name = self.work.objects.chunk_manifest(index)
+        return ChunkManifest.from_json(self.work.blob(name).download_as_bytes(), name)
 
     def plan(self) -> Plan:
         """Return the plan that split left."""

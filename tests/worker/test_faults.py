@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -48,8 +49,9 @@ class Running:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, "it ended too early"
             for child in psutil.Process(self.process.pid).children():
-                if "libx264" in child.cmdline() and self._has_begun(child):
-                    return child
+                with suppress(psutil.NoSuchProcess):  # ffmpeg is asked for its version, which is over at once
+                    if "libx264" in child.cmdline() and self._has_begun(child):
+                        return child
             time.sleep(0.05)
         raise AssertionError(f"no encoder within {WAIT_S} s")
 

@@ -1,0 +1,154 @@
+"""Writes docs/performance.md and its plots from the records; nothing on that page is typed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from bench.record import FOLDER, Record, load_record
+
+PAGE = FOLDER.parent / "performance.md"
+INTRODUCTION = """# Performance
+What Mapreel costs, beside what one would take instead. Each part is one experiment of `bench/`: `make bench` runs all,
+`make bench ONLY=split` one, and both write this page. Ways that are compared were measured in turn in one run; ratios
+travel between machines, absolute times do not. `make bench-quick` measures the cheapest ratios again and fails where
+one got worse by more than a quarter; CI runs it.
+"""
+
+
+def write_page(experiments: tuple[str, ...], folder: Path = FOLDER, page: Path = PAGE) -> None:
+    """Write the page and its plots from the records that stand."""
+    records = [record for name in experiments if (record := load_record(name, folder)) is not None]
+    parts = [INTRODUCTION, *(_write_part(record, folder) for record in records)]
+    page.write_text("\n".join(parts))
+
+
+def _write_part(record: Record, folder: Path) -> str:
+    found = record.findings
+    title, what = TITLES[record.experiment]
+    machine = ", ".join((f"{record.machine['cpus']} CPUs ({record.machine['cpu']})", record.machine["memory"]))
+    versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    lines = [f"## {title}", what, "", "| what | measured | must reach | |", "| --- | --- | --- | --- |"]
+    for figure in found.figures:
+        mark = "" if figure.holds is None else f"{figure.must} {figure.mark:g} {figure.unit}"
+        verdict = {None: "", True: "holds", False: "**missed**"}[figure.holds]
+        lines.append(f"| {figure.name} | {figure.value:g} {figure.unit} | {mark} | {verdict} |")
+    lines += ["", *(f"- {note}" for note in found.notes), ""]
+    if record.experiment in PLOTS:
+        lines += [f"![{title}](performance/{_plot(record, folder).name})", ""]
+    lines += [
+        f"`{record.command}` on {record.date:%Y-%m-%d %H:%M} UTC, {machine}; {versions}. Film: {found.film}. "
+        f"All measurements: [{record.experiment}.json](performance/{record.experiment}.json).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _plot(record: Record, folder: Path) -> Path:
+    drawing = Drawing(figsize=(7, 3), layout="constrained")
+    PLOTS[record.experiment](drawing.subplots(), record)
+    path = folder / f"{record.experiment}.svg"
+    # No date and no random ids: the same record gives the same file.
+    with mpl.rc_context({"svg.hashsalt": record.experiment}):
+        drawing.savefig(path, metadata={"Date": None})
+    return path
+
+
+def _plot_ways(axes: Axes, record: Record) -> None:
+    rows = [row for row in record.findings.rows if "way" in row]
+    ways = list(dict.fromkeys(row["way"] for row in rows))
+    for key, marker in (("wall_s", "o"), ("cpu_s", "x")):
+        axes.plot([row[key] for row in rows], [ways.index(row["way"]) for row in rows], marker, label=key)
+    axes.set(yticks=range(len(ways)), yticklabels=ways, xlabel="seconds", xlim=(0, None), ylim=(-0.5, len(ways) - 0.5))
+    axes.legend()
+
+
+def _plot_growth(axes: Axes, record: Record) -> None:
+    for verb in dict.fromkeys(row["verb"] for row in record.findings.rows):
+        own = [row for row in record.findings.rows if row["verb"] == verb]
+        axes.plot([row["minutes"] for row in own], [row["memory_bytes"] / 1e6 for row in own], "o-", label=verb)
+    axes.set(xlabel="minutes of film", ylabel="MB at most", xscale="log", ylim=(0, None))
+    axes.legend()
+
+
+def _plot_path(axes: Axes, record: Record) -> None:
+    steps = [row for row in record.findings.rows if "verb" in row and row["round"] == 0]
+    for place, row in enumerate(steps):
+        axes.barh(-place, row["wall_s"], left=row["begun_s"])
+    names = [row["verb"] + ("" if row["chunk"] is None else f" {row['chunk']}") for row in steps]
+    axes.set(yticks=[-place for place in range(len(steps))], yticklabels=names, xlabel="seconds")
+    axes.tick_params(axis="y", labelsize=6)
+
+
+def _plot_parallel(axes: Axes, record: Record) -> None:
+    for how, films in dict.fromkeys((row["how"], row["films"]) for row in record.findings.rows):
+        own = [row for row in record.findings.rows if (row["how"], row["films"]) == (how, films)]
+        axes.plot(
+            [row["workers"] for row in own],
+            [row["efficiency"] * 100 for row in own],
+            "o-",
+            label=f"{how}, {films} film{'s' if films > 1 else ''}",
+        )
+    axes.set(xlabel="workers", ylabel="% of their time that encodes", xscale="log", ylim=(0, 100))
+    axes.legend()
+
+
+def _plot_orchestration(axes: Axes, record: Record) -> None:
+    for database in dict.fromkeys(row["database"] for row in record.findings.rows):
+        own = [row for row in record.findings.rows if row["database"] == database]
+        axes.plot([row["chunks"] for row in own], [row["cpu_s_per_chunk"] for row in own], "o-", label=database)
+    axes.set(xlabel="chunks", ylabel="CPU seconds a chunk", xscale="log", ylim=(0, None))
+    axes.legend()
+
+
+PLOTS: dict[str, Callable[[Axes, Record], None]] = {
+    "split": _plot_ways,
+    "merge": _plot_ways,
+    "whole_path": _plot_path,
+    "growth": _plot_growth,
+    "parallel": _plot_parallel,
+    "orchestration": _plot_orchestration,
+}
+TITLES = {
+    "whole_path": (
+        "Chunked against plain",
+        "The whole worker path on one machine with two encoders of one thread each: split, chunks, audio, merge, proof "
+        "and all transfers; against one ffmpeg process with two threads and the same settings.",
+    ),
+    "quality": (
+        "Size and quality",
+        "What chunks cost against one pass, with the same settings and one thread in both.",
+    ),
+    "proof": (
+        "What the proof costs",
+        "CPU seconds of all that is there only to prove the film whole, in per cent of those of encoding it.",
+    ),
+    "split": (
+        "Split",
+        "Bytes a second, against `cp` of the same file on the same disk, and against a script that fetches the object "
+        "and puts it back by Google's own client (carry).",
+    ),
+    "merge": (
+        "Merge with proof",
+        "Chunks and sound become one published film; against mkvmerge on the same chunks, alone and in a script that "
+        "fetches them and puts the result.",
+    ),
+    "growth": (
+        "Memory and scratch",
+        "The most that each verb holds, program and ffmpeg together, over films of different length.",
+    ),
+    "parallel": (
+        "Many workers",
+        "The part of the workers' time that encodes: measured with one and two, simulated for more by replaying the "
+        'chunk times of "Chunked against plain" (`bench/parallel.py` says what the model leaves out).',
+    ),
+    "orchestration": (
+        "Orchestration",
+        "What Airflow adds to a chunk: a whole run of `encode_video` with a worker that does nothing, in CPU seconds "
+        "of all of the stack's processes.",
+    ),
+}
