@@ -11,7 +11,7 @@ from bench.page import write_page
 from bench.record import Record
 from bench.stage import open_stage
 
-EXPERIMENTS = ("whole_path", "quality", "proof", "split", "merge", "growth", "parallel", "orchestration")
+EXPERIMENTS = ("whole_path", "quality", "proof", "split", "merge", "growth", "parallel", "orchestration", "quick")
 
 
 def main() -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from bench.record import Figure, Findings
 from bench.stage import Stage
 from encoding_contract.command import Verb
@@ -45,7 +48,7 @@ def measure(stage: Stage, minutes: tuple[int, ...] = MINUTES) -> Findings:
     )
 
 
-def _take_through(stage: Stage, clip, minutes: int):
+def _take_through(stage: Stage, clip: Path, minutes: int) -> list[dict[str, Any]]:
     film = stage.films.repeated(clip, minutes * 60 // CLIP_S)
     job = stage.freeze(film, chunk_s=CHUNK_S, video={"preset": "ultrafast", "crf": 20})
     costs = {Verb.SPLIT: job.run(Verb.SPLIT)}
