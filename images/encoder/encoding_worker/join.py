@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from pathlib import Path
 from typing import TypeAlias
 
@@ -103,9 +104,10 @@ class Joiner:
             )
         return path
 
-    def _packets(self, position: int, stream: VideoStream) -> Iterator[tuple[Fraction, int, VideoPacket]]:
-        """Yield a track's packets in decoding order, each with its decoding time in seconds."""
+    def _packets(self, position: int, stream: VideoStream) -> Iterator[tuple[int, int, VideoPacket]]:
+        """Yield a track's packets in decoding order, each with its decoding time in nanoseconds, rounded down."""
         base = self.bases[position]
+        tick_ns = base * 1_000_000_000
         reordered = max(joined.manifest.reordered for joined in self._tracks[position])
         clock = _Clock(self.times[position], reordered)
         headers: bytes | None = None
@@ -132,7 +134,7 @@ class Joiner:
                     packet.pts, packet.dts, packet.duration = pts, dts, duration
                     packet.time_base = base
                     packet.stream = stream
-                    yield dts * base, position, packet
+                    yield dts * tick_ns.numerator // tick_ns.denominator, position, packet
                 clock.advance(len(packets))
             path.unlink()
 
@@ -145,9 +147,13 @@ class Joiner:
         source_base, shift = Fraction(track.time_base), self._shift(position, base)
         times: list[int] = []
         moved = 0
+        # In whole numbers over one denominator: Fractions of 200,000 frames take seconds.
+        scale, offset = source_base / base, shift / base
+        over = lcm(scale.denominator, offset.denominator)
+        ticks, before = int(scale * over), int(offset * over)
         for joined in self._tracks[position]:
             for pts in joined.times:
-                exact = round((pts * source_base + shift) / base)
+                exact = (2 * (pts * ticks + before) + over) // (2 * over)
                 times.append(max(exact, times[-1] + 1) if times else exact)
                 moved = max(moved, times[-1] - exact)
         if moved > MOST_MOVED:

@@ -5,6 +5,7 @@ and a decode of every border.
 from __future__ import annotations
 
 from fractions import Fraction
+from math import lcm
 from pathlib import Path
 
 import av
@@ -105,20 +106,23 @@ class Proof:
         if len(found) != len(expected):
             raise self._refuse(f"has {len(found)} frames of video stream {track.stream}, expected {len(expected)}")
         # Rounded to the container's tick, and moved by a tick more where two frames would share one.
-        tolerance = out_base * (1 + MOST_MOVED)
-        latest = Fraction(0)
+        # In whole numbers over one denominator: Fractions of 200,000 frames take seconds.
+        over = lcm(out_base.denominator, base.denominator)
+        out_ticks, ticks = int(out_base * over), int(base * over)
+        tolerance = out_ticks * (1 + MOST_MOVED)
+        latest = 0
         for number, (got, want) in enumerate(zip(found, expected, strict=True)):
-            late = (got - found[0]) * out_base - (want - expected[0]) * base
+            late = (got - found[0]) * out_ticks - (want - expected[0]) * ticks
             latest = max(latest, abs(late))
             if abs(late) > tolerance:
                 raise self._refuse(
-                    f"shows frame {number} of video stream {track.stream} {float(late) * 1000:+.2f} ms off its time"
+                    f"shows frame {number} of video stream {track.stream} {late * 1000 / over:+.2f} ms off its time"
                 )
         planned = sum(joined.chunk.frames for joined in self._tracks[position])
         missing = f" ({planned - len(found)} damaged ones of the source missing)" if planned != len(found) else ""
         self._lines.append(
             f"video stream {track.stream}: {len(found)} frames{missing}, each once and in order, within "
-            f"{float(latest) * 1000:.3f} ms of the source's time"
+            f"{latest * 1000 / over:.3f} ms of the source's time"
         )
 
     def _check_borders(self, position: int) -> None:
