@@ -11,6 +11,9 @@ from encoding_worker.ffmpeg import run_ffmpeg
 REAL_FILM = "MAPREEL_BENCH_FILM"
 """The variable that names a real film; quality and speed of encoders are worth little on made pictures."""
 
+REAL_SECONDS = "MAPREEL_BENCH_SECONDS"
+"""The variable that says how many of its first seconds are enough; all of them where it is not set."""
+
 
 @dataclass(frozen=True)
 class FilmShelf:
@@ -21,6 +24,8 @@ class FilmShelf:
     def real(self, seconds: int | None = None) -> Path:
         """Return the real film, or its first seconds; a made one where none is named."""
         named = os.environ.get(REAL_FILM)
+        limit = os.environ.get(REAL_SECONDS)
+        seconds = min(filter(None, (seconds, int(limit) if limit else None)), default=None)
         whole = Path(named) if named else self.made("stand-in", 60, "1280x720", 1500)
         if seconds is None:
             return whole

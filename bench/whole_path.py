@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,10 +17,11 @@ from encoding_worker.ffmpeg import find_ffmpeg
 
 WORKERS = 2
 PRESET, CRF = "medium", 23
+CHUNK_S = int(os.environ.get("MAPREEL_BENCH_CHUNK_S", "120"))
 
 
 def measure(
-    stage: Stage, seconds: int | None = None, chunk_s: int = 120, preset: str = PRESET, rounds: int = 1
+    stage: Stage, seconds: int | None = None, chunk_s: int = CHUNK_S, preset: str = PRESET, rounds: int = 1
 ) -> Findings:
     """Encode the real film both ways, one after the other."""
     film = stage.films.real(seconds)

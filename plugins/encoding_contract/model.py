@@ -20,7 +20,7 @@ CONTRACT_VERSION = 1
 class Document(BaseModel):
     """A frozen record that knows its JSON form."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def to_json(self) -> str:
         """Return the document as JSON with sorted keys, so that equal documents are equal bytes."""
