@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from encoding_contract.endings import is_video_name
 from encoding_contract.objects import output_stem, thumbnail_name
+from encoding_contract.place import Place
 from encoding_contract.profile import Container
 from encoding_contract.report import Published, parse_publication
 from encoding_flow.bucket import Bucket, StandingObject
-from encoding_flow.scanning import is_video_name
-from encoding_flow.settings import BucketSettings, Place
+from encoding_flow.settings import BucketSettings
 
 _ENDINGS = tuple(f".{container.value}" for container in Container)
 _PICTURE = thumbnail_name("")

@@ -19,8 +19,9 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from google.cloud import storage
 
+from encoding_contract.place import Place
 from encoding_flow.bucket import storage_client
-from encoding_flow.settings import BucketSettings, Place
+from encoding_flow.settings import BucketSettings
 from encoding_page.catalogue import is_inside
 
 PIECE_BYTES = 2 << 20
