@@ -1,7 +1,7 @@
 """Joins the chunks of all video tracks into one stream, without encoding and without a rounded timestamp.
 
 Each packet gets the time of the source's frame that it shows; decoding times follow from the order of the packets.
-Chunks are fetched one at a time, so that scratch does not grow with the film.
+Chunks are fetched one at a time, each while the one before it is joined, so that scratch does not grow with the film.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import heapq
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import zip_longest
 from math import lcm
 from pathlib import Path
 from typing import TypeAlias
@@ -104,6 +106,16 @@ class Joiner:
             )
         return path
 
+    def _fetch_in_order(self, track: list[JoinedChunk]) -> Iterator[tuple[JoinedChunk, Path]]:
+        """Yield each chunk with its file; the next one is fetched meanwhile."""
+        with ThreadPoolExecutor(1) as fetcher:
+            fetched = fetcher.submit(self._fetch, track[0])
+            for joined, following in zip_longest(track, track[1:]):
+                path = fetched.result()
+                if following is not None:
+                    fetched = fetcher.submit(self._fetch, following)
+                yield joined, path
+
     def _packets(self, position: int, stream: VideoStream) -> Iterator[tuple[int, int, VideoPacket]]:
         """Yield a track's packets in decoding order, each with its decoding time in nanoseconds, rounded down."""
         base = self.bases[position]
@@ -111,8 +123,7 @@ class Joiner:
         reordered = max(joined.manifest.reordered for joined in self._tracks[position])
         clock = _Clock(self.times[position], reordered)
         headers: bytes | None = None
-        for joined in self._tracks[position]:
-            path = self._fetch(joined)
+        for joined, path in self._fetch_in_order(self._tracks[position]):
             with open_media(f"file:{path}", f"chunk {joined.chunk.index}") as container:
                 source = container.streams.video[0]
                 found = bytes(source.codec_context.extradata or b"")
