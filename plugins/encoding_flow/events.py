@@ -1,8 +1,8 @@
-"""Bucket events: Cloud Storage tells a Pub/Sub subscription of each new object, and a scan starts at once.
+"""Bucket events: a scan starts at once when the input bucket has a new object.
 
+Cloud Storage tells a Pub/Sub subscription of each; where there is none, the bucket itself is looked at again and again.
 An event is a kick and nothing more: the scan looks for itself, and the scheduled one finds what a lost event would have
-told of. Pub/Sub is asked over its REST interface, so that no further client library is needed. The emulator of the
-bucket has no Pub/Sub; there the schedule is what polls.
+told of. Pub/Sub is asked over its REST interface, so that no further client library is needed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetWatcher
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from encoding_contract.errors import MapreelError
+from encoding_contract.place import Place
+from encoding_flow.settings import POLL
 
 if TYPE_CHECKING:
     import requests
@@ -30,11 +34,18 @@ _PULL_TIMEOUT_S = 100
 _PAUSE_AFTER_FAULT_S = 60.0
 
 
-def watched_input(subscription: str) -> Asset:
-    """Return the asset that stands for the input bucket, with an event for each burst of new objects."""
-    return Asset(
-        "mapreel_input", watchers=[AssetWatcher(name="bucket_events", trigger=BucketEventsTrigger(subscription))]
-    )
+def watched_input(events: str) -> Asset:
+    """Return the asset that stands for the input bucket, with an event for each burst of new objects.
+
+    Args:
+        events: a Pub/Sub subscription, or ``poll:SECONDS``.
+    """
+    trigger: BaseEventTrigger
+    if events.startswith(POLL):
+        trigger = BucketPollTrigger(float(events.removeprefix(POLL)))
+    else:
+        trigger = BucketEventsTrigger(events)
+    return Asset("mapreel_input", watchers=[AssetWatcher(name="bucket_events", trigger=trigger)])
 
 
 class BucketEventsTrigger(BaseEventTrigger):
@@ -74,6 +85,54 @@ class BucketEventsTrigger(BaseEventTrigger):
                 continue
             if names:
                 yield TriggerEvent({"objects": len(names), "first": names[0]})  # type: ignore[no-untyped-call]
+
+
+class BucketPollTrigger(BaseEventTrigger):
+    """Fires once for whatever is new since the last look at the input bucket.
+
+    Each look lists the whole input, so this is for buckets without Pub/Sub: an emulator, or a small one.
+
+    Args:
+        every_s: seconds between two looks.
+    """
+
+    def __init__(self, every_s: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.every_s = every_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer needs to make this trigger again."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"every_s": self.every_s}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look for ever; a fault of the bucket is logged and waited out, as scheduled scans go on without it."""
+        from encoding_flow.settings import load_bucket_settings
+
+        seen: set[int] | None = None
+        while True:
+            try:
+                found = await asyncio.to_thread(list_generations, load_bucket_settings().input)
+            except MapreelError as error:
+                logger.warning("%s; scheduled scans go on", error)
+                await asyncio.sleep(_PAUSE_AFTER_FAULT_S)
+                continue
+            # What lies there at the first look is the scheduled scan's business.
+            arrived = 0 if seen is None else len(found - seen)
+            seen = found
+            if arrived:
+                yield TriggerEvent({"objects": arrived})  # type: ignore[no-untyped-call]
+            await asyncio.sleep(self.every_s)
+
+
+def list_generations(place: Place) -> set[int]:
+    """Return a number for each object and generation of a place: 8 bytes each, however long the names are.
+
+    Raises:
+        BucketRefused, TransientFault: the bucket.
+    """
+    from encoding_flow.bucket import Bucket
+
+    return {hash((found.name, found.generation)) for found in Bucket(place.bucket).list(place.prefix)}
 
 
 def open_session() -> requests.Session:

@@ -17,6 +17,8 @@ from encoding_contract.errors import BadInput
 from encoding_contract.place import Place, parse_place
 
 _PREFIX = "MAPREEL_"
+POLL = "poll:"
+"""Before the seconds between two looks at the input bucket, as a setting of its events."""
 
 
 class Runtime(StrEnum):
@@ -44,8 +46,8 @@ class FlowSettings(BaseSettings):
     """Folder of the profiles; default: ``profiles`` beside the DAG files."""
     default_profile: str = "h264-1080p"
     scan_minutes: int = Field(default=5, ge=1, le=59)
-    events: str | None = Field(default=None, pattern=r"^projects/[^/]+/subscriptions/[^/]+$")
-    """A Pub/Sub subscription that the input bucket notifies; without one the schedule alone starts scans."""
+    events: str | None = Field(default=None, pattern=rf"^(projects/[^/]+/subscriptions/[^/]+|{POLL}[1-9][0-9]{{0,4}})$")
+    """The Pub/Sub subscription that the input bucket notifies, or ``poll:SECONDS``; none: the schedule alone."""
     scan_limit: int = Field(default=50, ge=1, le=1000)
     """The most runs that one scan starts; the rest waits for the next one."""
     active_runs: int = Field(default=64, ge=1)

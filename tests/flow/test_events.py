@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import tests.airflow_home  # noqa: F401  # before Airflow
 
-from encoding_flow.events import BucketEventsTrigger  # isort: skip
+from encoding_flow.events import BucketEventsTrigger, BucketPollTrigger, watched_input  # isort: skip
 
 SUBSCRIPTION = "projects/p/subscriptions/s"
 
@@ -96,3 +96,22 @@ def test_the_trigger_can_be_made_again_from_what_it_says_of_itself() -> None:
     path, arguments = BucketEventsTrigger(SUBSCRIPTION).serialize()
     assert path == "encoding_flow.events.BucketEventsTrigger"
     assert BucketEventsTrigger(**arguments).serialize() == (path, arguments)
+
+
+def test_a_polled_bucket_makes_one_event_for_all_that_is_new_or_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([{1, 2}, {1, 2}, {1, 2, 3, 4}, {2, 3, 4}, {2, 3, 5}])
+    monkeypatch.setattr("encoding_flow.events.list_generations", lambda place: next(looks))
+    for name in ("INPUT", "OUTPUT", "WORK"):
+        monkeypatch.setenv(f"MAPREEL_{name}", f"gs://{name.lower()}")
+
+    async def fire() -> list[dict[str, Any]]:
+        events = BucketPollTrigger(every_s=0).run()
+        return [dict((await anext(events)).payload) for _ in range(2)]
+
+    assert asyncio.run(asyncio.wait_for(fire(), 30)) == [{"objects": 2}, {"objects": 1}]
+
+
+@pytest.mark.parametrize(("events", "kind"), [(SUBSCRIPTION, BucketEventsTrigger), ("poll:30", BucketPollTrigger)])
+def test_the_setting_chooses_what_is_watched(events: str, kind: type) -> None:
+    (watcher,) = watched_input(events).watchers
+    assert type(watcher.trigger) is kind

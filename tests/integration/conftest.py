@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,13 @@ class Mapreel:
 @pytest.fixture(scope="session")
 def mapreel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapreel]:
     """One stack for all tests of this folder; each test has films of its own."""
-    folder = tmp_path_factory.mktemp("integration")
+    with running_mapreel(tmp_path_factory.mktemp("integration")) as running:
+        yield running
+
+
+@contextmanager
+def running_mapreel(folder: Path, **settings: str) -> Iterator[Mapreel]:
+    """Start a stack in a folder, with settings of its own, and stop it."""
     program = folder / "mapreel"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{WORKER}" "$@"\n', encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -198,6 +204,7 @@ def mapreel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapreel]:
         "MAPREEL_SCAN_MINUTES": "59",
         "PAPER_NOTES": str(folder / "notes"),
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "plugins"), str(REPOSITORY / "deploy" / "local")]),
+        **settings,
     }
     running = Mapreel(folder / "home", folder / "notes", environment)
     try:

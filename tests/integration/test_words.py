@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
+from encoding_contract.job import JobId
+from encoding_contract.objects import JobObjects
+from local_stack.environment import WORK_BUCKET
 from tests.integration.conftest import Call, Mapreel
 
 
@@ -189,3 +194,41 @@ def test_clearing_a_run_whose_video_changed_maps_its_chunks_anew(mapreel: Mapree
     output = mapreel.output("remap.mov")
     assert output is not None
     assert output.download_as_bytes() == b"2 chunks"
+
+
+def test_what_airflow_forgets_is_neither_encoded_again_nor_lost(mapreel: Mapreel) -> None:
+    """Skip and resume go by the buckets alone: Airflow's database, or all of Airflow, may be another one."""
+    film = "forgotten.mov"
+    mapreel.upload(film)
+    mapreel.scan(prefix=film)
+    (run,) = mapreel.runs_of(film)
+    assert mapreel.finish("encode_video", run) == "success"
+    mapreel.api("DELETE", f"dags/encode_video/dagRuns/{quote(run, safe='')}")
+
+    scan = mapreel.scan(prefix=film)
+    assert "Input: 1 unchanged" in mapreel.log("scan_videos", scan, "find_new_videos")
+    assert mapreel.runs_of(film) == {}
+
+    # As after a power cut in the middle: a chunk and the output are missing, all else stands.
+    output = mapreel.output(film)
+    assert output is not None
+    output.delete()
+    mapreel.storage.bucket(WORK_BUCKET).blob(JobObjects(JobId(run.split("~")[1])).chunk_manifest(1)).delete()
+    before = len(mapreel.calls(film))
+    mapreel.scan(prefix=film)
+    (again,) = mapreel.runs_of(film)
+    assert mapreel.finish("encode_video", again) == "success"
+    assert made(mapreel.calls(film)[before:]) == [("encode", 1), ("merge", None)]
+
+
+def test_an_output_is_an_asset_event_that_leads_to_source_job_and_report(
+    mapreel: Mapreel, runs: dict[str, str]
+) -> None:
+    run = runs["words/new.mov"]
+    found = mapreel.api("GET", "assets/events", params={"source_dag_id": "encode_video", "source_run_id": run})
+    events = {event["name"]: event["extra"] for event in found["asset_events"]}
+    assert events["mapreel_sources"]["source"] == "gs://mapreel-in/words/new.mov"
+    made_of = events["mapreel_outputs"]
+    assert made_of["job"] == run.split("~")[1]
+    assert made_of["output"] == "gs://mapreel-out/words/new.mov.mkv"
+    assert made_of["report"] == "gs://mapreel-out/words/new.mov.mkv.report.json"
