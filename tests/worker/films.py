@@ -126,6 +126,7 @@ RECIPES = [
         ),
         frames=125,
     ),
+    Recipe("screen.mkv", ("-vf", "scale=1280:720,format=bgr0", "-c:v", "ffv1"), (), frames=10),
     Recipe("silent.mp4", (*H264, "-x264-params", CLOSED_GOP), ()),
     Recipe("single frame.mp4", (*H264,), (), frames=1),
     Recipe("one keyframe.mkv", (*H264, "-x264-params", "keyint=infinite:scenecut=0"), frames=125),

@@ -134,6 +134,21 @@ def test_colours_are_described_as_in_the_source(films: FilmShelf, quick: Profile
     assert described == [(1, 1, 1, 1), (1, 1, 1, 1)]
 
 
+def test_a_film_in_rgb_says_by_which_matrix_it_was_converted(films: FilmShelf, quick: Profile, tmp_path: Path) -> None:
+    output, _ = encode(films["screen.mkv"], quick, tmp_path)
+    with open_film(films["screen.mkv"]) as before, open_film(output) as after:
+        first, second = (next(film.decode(video=0)) for film in (before, after))
+        assert (second.width, int(second.colorspace)) == (1280, 1)  # BT.709, as for every HD picture
+        shown = [
+            [
+                sum(plane) / len(plane)
+                for plane in map(bytes, frame.reformat(format="gbrp", src_colorspace=matrix).planes)
+            ]
+            for frame, matrix in ((first, None), (second, "ITU709"))
+        ]
+    assert all(abs(a - b) < 2 for a, b in zip(*shown, strict=True)), shown
+
+
 def test_hdr10_arrives_with_its_light(films: FilmShelf, tmp_path: Path) -> None:
     profile = load_profile("h265-1080p", {"chunk_s": 2, "video": {"preset": "ultrafast", "crf": 16}})
     source = films["hdr10.mkv"]

@@ -10,6 +10,9 @@ from encoding_worker.pixels import choose_pixel_format
 
 Filters = list[tuple[str, dict[str, str]]]
 
+_RGB = ("gbr", "rgb", "bgr", "argb", "abgr", "pal")
+"""What the names of pixel formats without luma and chroma begin with."""
+
 
 def picture_size(settings: VideoSettings, track: VideoTrack) -> tuple[int, int]:
     """Return width and height of the encoded picture, in pixels, as stored (before any rotation).
@@ -51,8 +54,11 @@ def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
     scaling = {"w": str(width), "h": str(height), "flags": "lanczos+accurate_rnd+full_chroma_int"}
     if track.field_order != "progressive":
         scaling["interl"] = "1"  # each field by itself, else their lines are mixed
+    is_rgb = track.pixel_format.startswith(_RGB)
+    if is_rgb and not pixel_format.startswith(_RGB):
+        # Named, because a player that is told nothing goes by the picture's size, and ffmpeg's converter does not.
+        scaling["out_color_matrix"] = "bt709" if height >= 720 else "smpte170m"
     if colour.is_full_range:
-        is_rgb = track.pixel_format.startswith(("gbr", "rgb", "bgr", "argb", "abgr", "pal"))
         scaling |= {"out_range": "full"} if is_rgb else {"in_range": "full", "out_range": "full"}
     filters += [("scale", scaling), ("format", {"pix_fmts": pixel_format})]
     return filters
