@@ -14,6 +14,17 @@ from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 
 
+GROUPS = ("integration", "stack")
+"""Folders whose tests share a stack, and so a process where several run tests (pytest-xdist)."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a folder with a stack together."""
+    for item in items:
+        if item.path.parent.name in GROUPS:
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
 class StackUnderTest:
     """A stack in a home of its own, driven by its command line as a user drives it."""
 

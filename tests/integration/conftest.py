@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -124,8 +125,17 @@ class Mapreel:
 
     def start(self, dag: str, run_id: str | None = None, **conf: Any) -> str:
         """Start a run by hand; return its id."""
-        body = {"logical_date": None, "conf": conf} | ({} if run_id is None else {"dag_run_id": run_id})
-        return str(self.api("POST", f"dags/{dag}/dagRuns", json=body)["dag_run_id"])
+        run_id = run_id or f"by-hand-{uuid.uuid4()}"
+        body = {"logical_date": None, "conf": conf, "dag_run_id": run_id}
+
+        def is_started() -> bool:
+            # SQLite refuses now and then, on a busy machine; under one id the run is started once.
+            answer = self.request("POST", f"dags/{dag}/dagRuns", json=body)
+            assert answer.is_success or answer.status_code in (409, 500, 503), f"{answer.status_code} {answer.text}"
+            return answer.is_success or answer.status_code == 409
+
+        self.await_that(is_started, f"the start of {run_id}")
+        return run_id
 
     def state(self, dag: str, run_id: str) -> str:
         """Return a run's state."""
