@@ -13,7 +13,6 @@ from local_stack.settings import StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 
-
 GROUPS = ("integration", "stack")
 """Folders whose tests share a stack, and so a process where several run tests (pytest-xdist)."""
 
