@@ -13,6 +13,7 @@ from google.cloud import storage
 from encoding_contract.command import Command, Verb
 from encoding_contract.errors import ExitCode
 from encoding_contract.job import Job
+from encoding_contract.manifest import ChunkManifest
 from encoding_contract.objects import JobObjects, job_url, output_name, output_stem
 from encoding_contract.plan import Plan
 from encoding_contract.profile import Profile
@@ -56,7 +57,7 @@ class Work:
         self.job: Job = freeze_job(self.store, buckets, film, profile)
         self.objects = JobObjects(self.job.id)
         self.scratch = folder / "scratch"
-        self.scratch.mkdir()
+        self.scratch.mkdir(exist_ok=True)
 
     def split(self) -> Plan:
         with scratch_folder() as scratch:
@@ -155,6 +156,23 @@ class Work:
         """Return the names of all that was published of this source."""
         stem = output_stem(self.job.output_prefix, self.job.source.address.name)
         return [blob.name for blob in self.buckets.list_blobs(self.job.output_bucket, prefix=stem)]
+
+    def published_metadata(self) -> dict[str, dict[str, str] | None]:
+        """Return the custom metadata of all that was published of this source."""
+        stem = output_stem(self.job.output_prefix, self.job.source.address.name)
+        return {blob.name: blob.metadata for blob in self.buckets.list_blobs(self.job.output_bucket, prefix=stem)}
+
+    def manifest(self, chunk: int) -> ChunkManifest:
+        """Return what vouches for a chunk."""
+        name = self.objects.chunk_manifest(chunk)
+        return ChunkManifest.from_json(self.blob(name).download_as_bytes(), name)
+
+    def fetch(self, name: str | None) -> Path:
+        """Download an object that stands beside the film."""
+        assert name is not None
+        path = self.folder / "beside"
+        self.buckets.bucket(self.job.output_bucket).blob(name).download_to_filename(str(path))
+        return path
 
     def fetch_output(self) -> Path:
         """Download the published film."""

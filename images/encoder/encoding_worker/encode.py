@@ -32,6 +32,7 @@ from encoding_worker.gateway import open_source
 from encoding_worker.picture import Filters, picture_filters, picture_size, write_filters
 from encoding_worker.pieces import PIECE_CLOCK
 from encoding_worker.pixels import choose_pixel_format
+from encoding_worker.quality import Sampling, Shown, choose_windows
 from encoding_worker.reuse import take_over
 from encoding_worker.task import Task, program_version
 
@@ -135,6 +136,10 @@ class _Encoding:
         self.what = f"job {task.job.id} chunk {chunk.index} (frames {chunk.first_frame} to {chunk.end_frame - 1})"
         self.video = task.scratch / f"chunk-{chunk.index:06d}.mkv"
         self.listing = task.scratch / f"chunk-{chunk.index:06d}.framecrc"
+        self.size = picture_size(self.settings, self.track)
+        self.pixel_format = choose_pixel_format(self.settings, self.track, *self.size)
+        windows = choose_windows(chunk, *self.size, self.pixel_format)
+        self.sampling = Sampling(windows, self.pixel_format, self.track, task.scratch, self.what) if windows else None
 
     def make(self) -> ChunkManifest:
         check_encoder(self.settings)
@@ -189,17 +194,21 @@ class _Encoding:
         logger.info("%s: %s", self.what, commands[-1])
         frames = parse_framecrc(self.listing.read_text(), self.time_base, source.offset, source.unit)
         mine, damage = self._check_frames(frames, source, messages)
-        reordered = self._count_packets(len(mine))
+        shown, reordered = self._look_at_packets(len(mine))
         listed = self.task.store.write(
             self.task.address(self.task.objects.chunk_frames(self.chunk.index)), format_frames(frames), "text/plain"
         )
         video_name = self.task.objects.chunk_video(self.chunk.index)
         video = self.task.store.upload(self.video, self.task.address(video_name), content_type="video/x-matroska")
-        self.video.unlink()
         timing = Timing(
             wall_s=round(sum(timing.wall_s for timing in timings), 3),
             cpu_s=round(sum(timing.cpu_s for timing in timings), 3),
         )
+        quality, note = None, ""
+        if self.sampling is not None:
+            times = [frame.pts for frame in mine if frame.pts is not None]
+            quality, note = self.sampling.measure(self.video, shown, times, timing.cpu_s)
+        self.video.unlink()
         logger.info("%s: %d frames, %.1f s, %d bytes", self.what, len(mine), timing.wall_s, video.size_bytes)
         return ChunkManifest(
             job_id=self.task.job.id,
@@ -214,6 +223,8 @@ class _Encoding:
             commands=tuple(commands),
             timing=timing,
             damage=tuple(damage),
+            quality=quality,
+            notes=(note,) if note else (),
         )
 
     def _arguments(self, source: _Input, number: int, kbps: int | None) -> list[str]:
@@ -243,13 +254,9 @@ class _Encoding:
         # strip_fps: a piece's clock is no real one, and an encoder must take its frame rate from the time base instead.
         tick = f"{rate.denominator}/{rate.numerator}"
         numbered: Filters = [("settb", {"tb": tick}), ("setpts", {"expr": "N", "strip_fps": "1"})]
-        chain = write_filters([*trim, *picture_filters(settings, self.track), *numbered])
-        if source.is_piece:
-            chain = f"{PIECE_CLOCK},{chain}"
-        width, height = picture_size(settings, self.track)
-        options = encoder_options(
-            settings, self.track, choose_pixel_format(settings, self.track, width, height), threads, kbps
-        )
+        clock = f"{PIECE_CLOCK}," if source.is_piece else ""
+        pictures = picture_filters(settings, self.track)
+        options = encoder_options(settings, self.track, self.pixel_format, threads, kbps)
         if number:
             options = with_pass(settings.codec, options, number, f"pass-{self.chunk.index}")
         output = ffmpeg.output(
@@ -258,10 +265,24 @@ class _Encoding:
             format="null" if number == 1 else "matroska",
             fps_mode="passthrough",
             enc_time_base=tick,
-            vf=chain,
+            vf=clock + write_filters([*trim, *pictures, *numbered]),
             **options,
         )
-        arguments: list[str] = ffmpeg.merge_outputs(listing, output).overwrite_output().get_args()
+        outputs = [listing, output]
+        if self.sampling is not None and number != 1:
+            kept: Filters = [("select", {"expr": f"'{self.sampling.expression}'"})]
+            outputs.append(
+                ffmpeg.output(
+                    frames,
+                    str(self.sampling.path),
+                    format="nut",
+                    fps_mode="passthrough",
+                    enc_time_base=tick,
+                    vf=clock + write_filters([*trim, *kept, *pictures, *numbered]),
+                    **{"c:v": "rawvideo"},
+                )
+            )
+        arguments: list[str] = ffmpeg.merge_outputs(*outputs).overwrite_output().get_args()
         return arguments
 
     def _bounds(self, source: _Input) -> dict[str, str]:
@@ -307,17 +328,19 @@ class _Encoding:
         at = next((a for a, b in pairwise(times) if b - a > step * Fraction(3, 2)), times[-1])
         return f", a gap after {float(self.track.seconds(at - self.track.first_pts)):.3f} s"
 
-    def _count_packets(self, expected: int) -> int:
-        """Count what came out of the encoder; return how deep it reorders."""
+    def _look_at_packets(self, expected: int) -> tuple[Shown, int]:
+        """Count what came out of the encoder; return when it is shown, and how deep it is reordered."""
         with open_media(f"file:{self.video}", self.what) as container:
             stream = container.streams.video[0]
-            times = [packet.pts for packet in container.demux(stream) if packet.size]
+            packets = [(packet.pts, packet.is_keyframe) for packet in container.demux(stream) if packet.size]
+        times = [pts for pts, _ in packets if pts is not None]
         if len(times) != expected or len(set(times)) != expected:
             raise ProofFailed(
                 f"{self.what}: {expected} frames went into the encoder, {len(set(times))} came out; it is tried again"
             )
-        ranks = {pts: rank for rank, pts in enumerate(sorted(pts for pts in times if pts is not None))}
-        return max(place - ranks[pts] for place, pts in enumerate(times) if pts is not None)
+        shown = Shown(sorted(times), [pts for pts, is_keyframe in packets if is_keyframe and pts is not None])
+        ranks = {pts: rank for rank, pts in enumerate(shown.times)}
+        return shown, max(place - ranks[pts] for place, pts in enumerate(times))
 
 
 _TWO_PASS = frozenset({VideoCodec.X264, VideoCodec.X265, VideoCodec.VP9})

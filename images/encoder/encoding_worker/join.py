@@ -26,6 +26,7 @@ from encoding_contract.errors import ProofFailed, UnsupportedEncoding
 from encoding_contract.manifest import ChunkManifest
 from encoding_contract.plan import Chunk, Plan, VideoTrack
 from encoding_contract.profile import Container
+from encoding_worker.chart import BitFlow
 from encoding_worker.demuxing import open_media
 from encoding_worker.task import Task
 from encoding_worker.timeline import shift_to_middle
@@ -66,6 +67,8 @@ class Joiner:
         self.bases = [self._time_base(track) for track in plan.tracks]
         self.times = [self._times(position, base) for position, base in enumerate(self.bases)]
         """For each track the PTS of its frames on the middle clock, in ticks of its base."""
+        self.flow = BitFlow(self.times[0])
+        """The first track's bytes over time."""
 
     def _time_base(self, track: VideoTrack) -> Fraction:
         if self._container is not Container.MP4:
@@ -145,6 +148,8 @@ class Joiner:
                     packet.pts, packet.dts, packet.duration = pts, dts, duration
                     packet.time_base = base
                     packet.stream = stream
+                    if position == 0:
+                        self.flow.take(pts, packet.size)
                     yield dts * tick_ns.numerator // tick_ns.denominator, position, packet
                 clock.advance(len(packets))
             path.unlink()

@@ -1,6 +1,6 @@
 """The verb ``merge``: the chunks become one film, which is proven whole and then published.
 
-The report is written first, and the output last: its metadata is what a scan takes for "done".
+Pictures and report are written first, and the output last: its metadata is what a scan takes for "done".
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from encoding_contract.quality import sum_up
 from encoding_contract.report import Report, ReportedChunk, publication_metadata
 from encoding_worker.alpha import is_replaced
 from encoding_worker.audio import ensure_audio
+from encoding_worker.chart import BitFlow
 from encoding_worker.encode import ensure_chunk, remake_from_source
 from encoding_worker.framecheck import check_frames, compare_overlap, load_frames, own_frames
 from encoding_worker.framelist import Frame
@@ -27,6 +28,7 @@ from encoding_worker.gateway import open_source
 from encoding_worker.holding import list_left_out
 from encoding_worker.join import JoinedChunk, Joiner
 from encoding_worker.mux import Sides, extract_subtitles, mux_film
+from encoding_worker.pictures import publish_pictures
 from encoding_worker.proof import Proof
 from encoding_worker.store import content_of
 from encoding_worker.task import Task, program_version
@@ -59,14 +61,24 @@ def merge(task: Task) -> Report:
     gathered = _gather(task, plan)
     audio = ensure_audio(task, plan)
     path = task.scratch / f"film.{task.job.profile.container.value}"
-    command = _mux(task, plan, gathered, audio, path)
+    command, flow = _mux(task, plan, gathered, audio, path)
     sounds = _encoded_streams(plan, audio)
     proof = Proof(task, plan, gathered.tracks, sounds, path)
     gathered.proof += proof.run()
     for line in gathered.proof:
         logger.info("job %s proven: %s", task.job.id, line)
     timing = Timing(wall_s=round(time.monotonic() - started, 3), cpu_s=round(time.process_time() - cpu, 3))
-    return _publish(task, plan, gathered, audio, path, command, timing)
+    return _publish(task, plan, gathered, audio, _Film(path, flow, command, timing))
+
+
+@dataclass(frozen=True)
+class _Film:
+    """The finished film, not yet published."""
+
+    path: Path
+    flow: BitFlow
+    command: str
+    timing: Timing
 
 
 def _gather(task: Task, plan: Plan) -> _Gathered:
@@ -101,7 +113,7 @@ def _gather(task: Task, plan: Plan) -> _Gathered:
     return gathered
 
 
-def _mux(task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, path: Path) -> str:
+def _mux(task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, path: Path) -> tuple[str, BitFlow]:
     sounds: list[tuple[SourceStream, Path]] = []
     by_index = {stream.index: stream for stream in plan.streams}
     for number, track in enumerate(audio.tracks):
@@ -120,7 +132,7 @@ def _mux(task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, path
     for _, sound in sounds:
         sound.unlink()
     logger.info("job %s: %s", task.job.id, command)
-    return command
+    return command, joiner.flow
 
 
 def _encoded_streams(plan: Plan, audio: AudioManifest) -> list[SourceStream]:
@@ -128,15 +140,7 @@ def _encoded_streams(plan: Plan, audio: AudioManifest) -> list[SourceStream]:
     return [stream for stream in plan.streams_of(StreamKind.AUDIO) if stream.index in encoded]
 
 
-def _publish(
-    task: Task,
-    plan: Plan,
-    gathered: _Gathered,
-    audio: AudioManifest,
-    path: Path,
-    command: str,
-    timing: Timing,
-) -> Report:
+def _publish(task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, film: _Film) -> Report:
     job = task.job
     found = task.store.stat(job.source.address)
     if found is not None and found[0] != job.source.content:
@@ -145,11 +149,12 @@ def _publish(
         )
     name = output_name(job.output_prefix, job.source.address.name, job.profile.container)
     output = ObjectAddress(bucket=job.output_bucket, name=name)
-    content = content_of(path)
-    report = _report(task, plan, gathered, audio, output, content, command, timing)
+    content = content_of(film.path)
+    report = _report(task, plan, gathered, audio, output, content, film)
+    report = publish_pictures(task, plan.tracks[0], report, film.path, film.flow)
     task.store.write(ObjectAddress(bucket=job.output_bucket, name=report_name(name)), report.to_json())
     published = task.store.upload(
-        path,
+        film.path,
         output,
         metadata=publication_metadata(job, report.summarize()),
         content_type=_CONTENT_TYPES[job.profile.container],
@@ -167,8 +172,7 @@ def _report(
     audio: AudioManifest,
     output: ObjectAddress,
     content: Content,
-    command: str,
-    timing: Timing,
+    film: _Film,
 ) -> Report:
     chunks = []
     for joined in (joined for track in gathered.tracks for joined in track):
@@ -220,8 +224,8 @@ def _report(
         versions=tuple(
             sorted({program_version(), plan.splitter, audio.encoder, *(m.encoder for m in gathered.manifests)})
         ),
-        commands=(*commands, *audio.commands, command),
-        merge_timing=timing,
+        commands=(*commands, *audio.commands, film.command),
+        merge_timing=film.timing,
         audio_timing=audio.timing,
         quality=sum_up((m.frames, m.quality) for m in gathered.manifests if m.quality is not None),
     )
