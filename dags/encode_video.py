@@ -8,7 +8,7 @@ partition the frames exactly · `list_chunks` maps them · `encode_chunk` encode
 `encoding` has slots · `encode_audio` encodes all audio in one piece, beside the chunks · `merge_video` joins them by
 the plan, proves the result against the source, and publishes it · `announce_output` tells Airflow's assets.
 
-**Input:** the address of a video; a profile, single fields of which can be overridden.
+**Input:** the address of a video; a profile; single settings that count more than the profile's.
 **Output:** `gs://OUTPUT/NAME.CONTAINER` and `NAME.CONTAINER.report.json`. A run whose output stands already (same
 content, same settings) ends as skipped; `reprocess` makes it anew.
 
@@ -32,11 +32,13 @@ from pathlib import Path
 from airflow.sdk import DAG, Param, get_current_context, task
 
 from encoding_contract.command import Verb
+from encoding_flow.form import profile_params
 from encoding_flow.names import OWNER, DagId, Pool, Tag, TaskId
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.provenance import SOURCES, AnnounceOutput
 from encoding_flow.runtime import verb_operator
 from encoding_flow.settings import load_flow_settings
+from encoding_flow.telling import callbacks, leave_fault
 
 settings = load_flow_settings()
 profiles = ProfileFolder(settings.profiles or Path(__file__).parent / "profiles")
@@ -59,21 +61,10 @@ with DAG(
             pattern=r"^gs://[^/]+/.+$",
             title="Source",
             description="The video's address: gs://BUCKET/NAME",
-            examples=["gs://videos/film.mov"],
+            description_md="The video's address: `gs://BUCKET/NAME`. To pick one from a list of all, open "
+            "[Videos](/plugin/videos) and choose *Encode now* there",
         ),
-        "profile": Param(
-            settings.default_profile,
-            type="string",
-            enum=sorted({*profiles.list_names(), settings.default_profile}),
-            title="Profile",
-            description="How it shall be encoded: a file of dags/profiles",
-        ),
-        "overrides": Param(
-            None,
-            type=["object", "null"],
-            title="Overrides",
-            description='Single fields of the profile, for this run: {"video": {"crf": 20}, "chunk_s": 60}',
-        ),
+        **profile_params(profiles, settings.default_profile),
         "reprocess": Param(
             False,
             type="boolean",
@@ -95,7 +86,9 @@ with DAG(
         "retry_delay": timedelta(seconds=10),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=10),
+        "on_failure_callback": leave_fault,
     },
+    **callbacks(settings),
 ) as dag:
 
     @task(task_id=TaskId.PREPARE, execution_timeout=timedelta(minutes=10), outlets=[SOURCES])

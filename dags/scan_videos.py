@@ -34,6 +34,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronDataIntervalTimetable, Par
 from airflow.sdk.bases.timetable import BaseTimetable
 
 from encoding_flow.events import watched_input
+from encoding_flow.form import profile_params
 from encoding_flow.names import OWNER, DagId, Tag, TaskId
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.sensor import NewVideosSensor
@@ -57,16 +58,7 @@ with DAG(
     max_active_runs=1,
     tags=[Tag.VIDEO, Tag.SCAN],
     params={
-        "profile": Param(
-            settings.default_profile,
-            type="string",
-            enum=sorted({*profiles.list_names(), settings.default_profile}),
-            title="Profile",
-            description="How new videos shall be encoded: a file of dags/profiles",
-        ),
-        "overrides": Param(
-            None, type=["object", "null"], title="Overrides", description="Single fields of the profile"
-        ),
+        **profile_params(profiles, settings.default_profile),
         "prefix": Param("", type="string", title="Prefix", description="Only names that begin with it"),
         "include": Param(
             [],

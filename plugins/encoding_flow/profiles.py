@@ -24,6 +24,23 @@ class ProfileFolder:
         """Return the names of all profiles; none is opened, as this runs whenever a DAG file is parsed."""
         return sorted(path.stem for path in self._folder.glob(f"*{_ENDING}"))
 
+    def describe(self) -> dict[str, str]:
+        """Return each profile's description; empty where it has none, or is no YAML: ``load`` says what is wrong.
+
+        For forms only. It opens every file whenever a DAG file is parsed, so only the line that counts is read.
+        """
+        described = {}
+        for name in self.list_names():
+            try:
+                with (self._folder / f"{name}{_ENDING}").open(encoding="utf-8") as lines:
+                    line = next((line for line in lines if line.startswith("description:")), "")
+                fields = yaml.safe_load(line)
+            except (OSError, UnicodeDecodeError, yaml.YAMLError):
+                fields = None
+            text = fields.get("description") if isinstance(fields, dict) else None
+            described[name] = text if isinstance(text, str) else ""
+        return described
+
     def load(self, name: str, overrides: Mapping[str, Any] | None = None) -> Profile:
         """Read and check one profile, with single fields replaced.
 

@@ -12,6 +12,7 @@ from airflow.sdk import Asset, BaseOperator, Context
 
 from encoding_contract.job import Job, ObjectAddress
 from encoding_contract.objects import JobObjects, output_name, parse_job_url, report_name
+from encoding_contract.report import parse_publication
 from encoding_flow.exits import failing_task
 
 SOURCES = Asset("mapreel_sources")
@@ -57,7 +58,7 @@ def dataset_name(address: ObjectAddress) -> tuple[str, str]:
 
 
 class AnnounceOutput(BaseOperator):
-    """Tells Airflow's assets, and OpenLineage where its provider is installed, what was made of what."""
+    """Tells Airflow's assets and metrics, and OpenLineage where its provider is installed, what was made of what."""
 
     template_fields: Sequence[str] = ("job_url",)
 
@@ -73,6 +74,7 @@ class AnnounceOutput(BaseOperator):
         """
         from encoding_contract.errors import ResultMissing
         from encoding_flow.bucket import Bucket
+        from encoding_flow.figures import count_video
 
         with failing_task():
             job = self._read_job()
@@ -83,6 +85,7 @@ class AnnounceOutput(BaseOperator):
         event = output_event(job, standing.generation)
         context["outlet_events"][OUTPUTS].extra = dict(event)
         self.log.info("%s, %d bytes, report %s", output.url, standing.size_bytes, event["report"])
+        count_video(job, parse_publication(standing.metadata), standing.size_bytes)
         return output.url
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from encoding_contract.errors import ProfileError
 from encoding_contract.model import first_problem
 from encoding_flow.exits import failing_task
+from encoding_flow.form import read_overrides
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.scanning import ScanRules, Verdict
 from encoding_flow.settings import load_bucket_settings, load_flow_settings
@@ -87,7 +88,7 @@ class NewVideosSensor(BaseSensorOperator):
                 "conf": {
                     "source": start.source_url,
                     "profile": params["profile"],
-                    "overrides": params["overrides"],
+                    "overrides": read_overrides(params) or None,
                     "priority": params["priority"],
                 },
             }
@@ -103,7 +104,7 @@ class NewVideosSensor(BaseSensorOperator):
             # By asset or by hand there is no interval, and the keys are absent; a scheduled run must not have one, as
             # a video that was too young for its own interval's scan would be lost.
             fields |= {"arrived_from": run.data_interval_start, "arrived_until": run.data_interval_end}
-        profile = self.profiles.load(params["profile"], params["overrides"] or {})
+        profile = self.profiles.load(params["profile"], read_overrides(params))
         try:
             return ScanRules(profile=profile, **{name: value for name, value in fields.items() if value is not None})
         except ValidationError as error:

@@ -59,6 +59,10 @@ class FlowSettings(BaseSettings):
     encoder_image: str | None = None
     pod_template: Path | None = None
     namespace: str = "mapreel"
+    notify: str = ""
+    """Whom to tell of a video's end: ``webhook:CONNECTION,smtp:ADDRESS``; see news.py."""
+    deadline_h: float | None = Field(default=None, gt=0)
+    """Hours after which a run of encode_video that is not over is told as late."""
 
 
 class BucketSettings(BaseSettings):

@@ -20,6 +20,7 @@ from encoding_flow.chunks import list_mapped_chunks
 from encoding_flow.claims import WorkBucketClaims
 from encoding_flow.clearing import is_cleared
 from encoding_flow.exits import failing_task
+from encoding_flow.form import read_overrides
 from encoding_flow.housekeeping import choose_departures, group_by_job
 from encoding_flow.jobs import JobDesk, Prepared, Request, Standing
 from encoding_flow.profiles import ProfileFolder
@@ -41,7 +42,7 @@ def prepare(context: Context, profiles: ProfileFolder) -> str:
     request = Request(
         source_url=params["source"],
         profile=params["profile"],
-        overrides=params["overrides"] or {},
+        overrides=read_overrides(params),
         is_made_anew=params["reprocess"] or is_cleared(context["ti"], context["task"].retries or 0),
     )
     with failing_task():

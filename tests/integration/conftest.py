@@ -28,8 +28,11 @@ from local_stack.keys import load_keys
 from local_stack.settings import REPOSITORY, StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
+from tests.bell import Bell, hung_up
 
 WAIT_S = 240
+LATE_S = 30
+"""A run that takes longer is told of as late."""
 WORKER = Path(__file__).with_name("paper_worker.py")
 
 
@@ -46,8 +49,9 @@ class Call:
 class Mapreel:
     """A running stack whose worker is the paper one, and what a user does with it."""
 
-    def __init__(self, home: Path, notes: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, notes: Path, environment: Mapping[str, str], bell: Bell) -> None:
         self.home = home
+        self.bell = bell
         self._notes = notes
         self._environment = environment
 
@@ -213,13 +217,17 @@ def running_mapreel(folder: Path, **settings: str) -> Iterator[Mapreel]:
         "MAPREEL_PROGRAM": str(program),
         "MAPREEL_SCAN_MINUTES": "59",
         "PAPER_NOTES": str(folder / "notes"),
+        "MAPREEL_NOTIFY": "webhook:bell",
+        "MAPREEL_DEADLINE_H": str(LATE_S / 3600),
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "plugins"), str(REPOSITORY / "deploy" / "local")]),
         **settings,
     }
-    running = Mapreel(folder / "home", folder / "notes", environment)
-    try:
-        running.start_stack()
-        yield running
-        running.close()
-    finally:
-        running.stop_stack()
+    with hung_up() as bell:
+        environment["AIRFLOW_CONN_BELL"] = json.dumps({"conn_type": "http", "host": bell.url})
+        running = Mapreel(folder / "home", folder / "notes", environment, bell)
+        try:
+            running.start_stack()
+            yield running
+            running.close()
+        finally:
+            running.stop_stack()
