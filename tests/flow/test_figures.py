@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +32,10 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
             "STATSD_INFLUXDB_ENABLED": "True",
         }.items():
             monkeypatch.setenv(f"AIRFLOW__METRICS__{name}", value)
-        stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
+        client = stats_utils.get_stats_factory()()
+        stats.initialize(factory=lambda: client, export_legacy_names=False)
         yield udp
+        client.statsd.close()
     monkeypatch.undo()
     stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
 
@@ -79,8 +82,6 @@ def test_the_dashboard_asks_for_every_figure_and_for_no_other() -> None:
     for figure in Figure:
         assert f"airflow_{figure.value.replace('.', '_')}" in asked, figure
     known = {f"airflow_{figure.value.replace('.', '_')}" for figure in Figure}
-    import re
-
     assert set(re.findall(r"airflow_mapreel_[a-z_]+", asked)) == known
     ids = [panel["id"] for panel in dashboard["panels"]]
     assert len(set(ids)) == len(ids)
