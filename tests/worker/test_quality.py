@@ -47,7 +47,8 @@ def test_of_small_chunks_one_in_ten_is_measured() -> None:
     [
         ("open gop.mp4", "h264-1080p", {}),
         ("variable rate.mp4", "h264-1080p", {"max_height": 64}),
-        ("interlaced.mkv", "h264-1080p", {}),
+        # Decoding begins at the keyframe of frame 50, and not at the chunk's beginning.
+        ("interlaced.mkv", "h264-1080p", {"options": {"g": "25"}}),
         ("hdr10.mkv", "h265-1080p", {}),
         ("odd size.webm", "vp9-720p-webm", {"options": {"deadline": "realtime", "cpu-used": "8"}}),
     ],
@@ -69,20 +70,6 @@ def test_the_same_frames_are_compared(
     track = plan.tracks[0]
     middle = float(track.seconds(track.end_pts - track.first_pts)) / 2
     assert middle - 1.5 < sample.start_us / 1e6 < middle
-
-
-def test_a_poor_encode_is_told_from_a_good_one(films: FilmShelf, make_work: MakeWork, quick: Profile) -> None:
-    scores = []
-    for crf in (12, 45):
-        work = make_work(
-            films["plain.mp4"], load_profile("h264-1080p", {"chunk_s": 0, "video": {"crf": crf}}), f"{crf}"
-        )
-        work.split()
-        work.encode(0)
-        quality = work.manifest(0).quality
-        assert quality is not None
-        scores.append(quality.samples[0].score)
-    assert scores[0] > scores[1] + 20
 
 
 def test_what_cannot_be_measured_is_a_note_and_the_film_is_published(

@@ -46,12 +46,7 @@ def draw_chart(report: Report, flow: BitFlow) -> bytes:
     duration_s = report.duration_us / 1_000_000
     bits = flow.mbit_per_s(duration_s)
     bits = [(0.0, bits[0][1]), *bits, (duration_s, bits[-1][1])]
-    scores = [
-        (sample.start_us / 1_000_000, sample.score)
-        for chunk in report.chunks
-        if chunk.track == 0
-        for sample in chunk.samples
-    ]
+    scores = _worst_of_each_part(report, duration_s)
     top = _round_up(max(value for _, value in bits))
     lowest = min((score for _, score in scores), default=100.0)
     # Four equal steps on both axes, so that the lines fit both.
@@ -100,6 +95,16 @@ def draw_chart(report: Report, flow: BitFlow) -> bytes:
     if scores:
         chart.add("quality of samples (VMAF)", scores, secondary=True, stroke=len(scores) > 1, dots_size=3)
     return _without_scripts(chart.render())
+
+
+def _worst_of_each_part(report: Report, duration_s: float) -> list[tuple[float, float]]:
+    """Return points of time in seconds, and the lowest score around each: a long film has thousands of samples."""
+    worst: dict[int, tuple[float, float]] = {}
+    for sample in (sample for chunk in report.chunks if chunk.track == 0 for sample in chunk.samples):
+        point = (sample.start_us / 1_000_000, sample.score)
+        part = int(point[0] * _PARTS / max(duration_s, 0.001))
+        worst[part] = min(worst.get(part, point), point, key=lambda one: one[1])
+    return sorted(worst.values())
 
 
 def _without_scripts(svg: bytes) -> bytes:
