@@ -69,7 +69,7 @@ class Record(_Frozen):
         """Make the record of an experiment that has just ended on this machine."""
         return cls(
             experiment=experiment,
-            command=f"make bench ONLY={experiment}",
+            command=_command(experiment),
             date=datetime.now(UTC).replace(microsecond=0),
             machine=_describe_machine(),
             versions=_list_versions(),
@@ -88,6 +88,14 @@ def load_record(experiment: str, folder: Path = FOLDER) -> Record | None:
     """Return the record that stands of an experiment, or ``None``."""
     path = folder / f"{experiment}.json"
     return Record.model_validate_json(path.read_text()) if path.exists() else None
+
+
+def _command(experiment: str) -> str:
+    """Return what gives the record again, given the same film: its name is told, not where it lay."""
+    words = [
+        f"{name}={Path(value).name}" for name, value in sorted(os.environ.items()) if name.startswith("MAPREEL_BENCH_")
+    ]
+    return " ".join([*words, f"make bench ONLY={experiment}"])
 
 
 def _describe_machine() -> dict[str, str]:
