@@ -107,6 +107,8 @@ def _describe_machine() -> dict[str, str]:
         "cpus": str(len(os.sched_getaffinity(0))),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
+        # Much above the number of CPUs, other work was going on: seconds are worth little then, CPU seconds something.
+        "load": f"{os.getloadavg()[1]:.1f} over the last 5 minutes",
     }
 
 
