@@ -21,7 +21,7 @@ from tests.compose.stack import SECRETS, ComposeStack
 
 pytestmark = [
     pytest.mark.compose,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(
         "DOCKER_HOST" not in os.environ or shutil.which("docker") is None, reason="no Docker engine (DOCKER_HOST)"
     ),
@@ -36,7 +36,7 @@ SLOW_CHUNKS = json.dumps({"chunk_s": 10, "video": {"codec": "libx264", "crf": 24
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("films")
     make_clip(folder / QUICK, 25)
-    make_clip(folder / SLOW, 45, seed=1)
+    make_clip(folder / SLOW, 40, seed=1)
     (folder / "notes.mkv").write_text("this is no film\n" * 100)
     return folder
 
@@ -115,7 +115,7 @@ def test_a_film_survives_restarts_and_crashes(stack: ComposeStack, films: Path) 
         await_that("an encoder at work again", is_encoding, 240, 1)
         stack.crash("postgres")
         stack.crash("worker")
-        await_that("the end", lambda: airflow.run(ENCODE_DAG, run).is_over, 400, 2)
+        await_that("the end", lambda: airflow.run(ENCODE_DAG, run).is_over, 600, 2)
         assert airflow.run(ENCODE_DAG, run).state == "success"
         assert max(chunk.try_number for chunk in stack.chunks(airflow, run)) > 1
     stack.cli("get", SLOW)
