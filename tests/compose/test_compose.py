@@ -48,7 +48,7 @@ def stack(films: Path) -> Iterator[ComposeStack]:
     try:
         stack.up()
         with stack.airflow() as airflow:
-            # The first scheduled scan comes with the DAG itself; it would encode the first film beside the run asked for.
+            # The first scheduled scan comes with the DAG itself; it would encode the film, too.
             await_that("the first scan", lambda: [run for run in airflow.recent_runs(SCAN_DAG) if run.is_over], 180, 1)
         yield stack
     finally:
