@@ -1,6 +1,7 @@
 """What is measured of an encode: near one for one that loses nothing, and lower for one that does; never a fault."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from encoding_contract.plan import Chunk
 from encoding_contract.profile import Profile
 from encoding_worker.quality import KEPT_BYTES, Sampling, choose_windows
 from tests.corpus import load_profile
-from tests.worker.films import FilmShelf
+from tests.worker.films import H264, FilmShelf, Recipe
 from tests.worker.work import Work
 
 pytestmark = pytest.mark.usefixtures("buckets")
@@ -65,11 +66,39 @@ def test_the_same_frames_are_compared(
     assert manifest.quality is not None
     (sample,) = manifest.quality.samples
     assert sample.frames == 24
-    # Frames are numbered in their pictures: a neighbour in a frame's place would cost tens of points.
     assert sample.score > 94
     track = plan.tracks[0]
     middle = float(track.seconds(track.end_pts - track.first_pts)) / 2
     assert middle - 1.5 < sample.start_us / 1e6 < middle
+
+
+def test_a_neighbour_in_a_frames_place_would_be_seen(
+    films: FilmShelf, make_work: MakeWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Sampling._place
+    monkeypatch.setattr(Sampling, "_place", lambda self, window: right(self, window) - 1)
+    lossless = {"crf": 1, "preset": "ultrafast"}
+    work = make_work(films["plain.mp4"], load_profile("h264-1080p", {"chunk_s": 0, "video": lossless}))
+    work.split()
+    work.encode(0)
+    quality = work.manifest(0).quality
+    assert quality is not None
+    assert quality.samples[0].score < 80
+
+
+def test_a_poor_encode_is_told_from_a_good_one(films: FilmShelf, make_work: MakeWork, tmp_path: Path) -> None:
+    noisy = films.make(
+        Recipe("noisy.mp4", (*H264, "-vf", "noise=alls=50:allf=t"), (), frames=50), tmp_path / "noisy.mp4"
+    )
+    scores = []
+    for crf in (12, 45):
+        work = make_work(noisy, load_profile("h264-1080p", {"chunk_s": 0, "video": {"crf": crf}}), f"{crf}.mp4")
+        work.split()
+        work.encode(0)
+        quality = work.manifest(0).quality
+        assert quality is not None
+        scores.append(quality.samples[0].score)
+    assert scores[0] > scores[1] + 20
 
 
 def test_what_cannot_be_measured_is_a_note_and_the_film_is_published(
