@@ -55,9 +55,9 @@ def make_buckets() -> storage.Client:
     return client
 
 
-def freeze_job(store: Store, client: storage.Client, path: Path, profile: Profile) -> Job:
-    """Upload a video and write its job document, as the flow does."""
-    address = ObjectAddress(bucket=BUCKETS["in"], name=path.name)
+def freeze_job(store: Store, client: storage.Client, path: Path, profile: Profile, name: str = "") -> Job:
+    """Upload a video, under its own name or another, and write its job document, as the flow does."""
+    address = ObjectAddress(bucket=BUCKETS["in"], name=name or path.name)
     blob = client.bucket(address.bucket).blob(address.name)
     blob.upload_from_filename(str(path))
     blob.reload()

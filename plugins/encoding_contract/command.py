@@ -14,6 +14,9 @@ from encoding_contract.model import Document
 
 PROGRAM = "mapreel"
 
+LIMIT_PREFIX = "MAPREEL_LIMIT_"
+"""How the settings begin that say how much a source may ask for; the flow hands all of them on to the worker."""
+
 
 class Verb(StrEnum):
     """What a pod can be told to do."""

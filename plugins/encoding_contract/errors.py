@@ -17,12 +17,14 @@
         └── ResultMissing        a result that should stand does not (deleted, or never finished)
 
 A message names what went wrong, which one (job, chunk, frames, object), what was expected against what was
-found, and what to do next.
+found, and what to do next. It is one line, whatever the names in it.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+
+from encoding_contract.lines import one_line
 
 
 class ExitCode(IntEnum):
@@ -54,6 +56,9 @@ class MapreelError(Exception):
     """The root; each subclass has one exit code."""
 
     exit_code = ExitCode.TRANSIENT
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class BadInput(MapreelError):

@@ -12,6 +12,7 @@ from typing import NewType, Self
 from pydantic import Field, model_validator
 
 from encoding_contract.errors import BadInput
+from encoding_contract.lines import one_line
 from encoding_contract.model import Document, VersionedDocument
 from encoding_contract.profile import Profile
 
@@ -30,6 +31,11 @@ class ObjectAddress(Document):
     def url(self) -> str:
         """``gs://BUCKET/NAME``."""
         return f"{_SCHEME}{self.bucket}/{self.name}"
+
+    @property
+    def shown(self) -> str:
+        """The same for people: one line, whatever the name."""
+        return one_line(self.url)
 
 
 def parse_gs_url(url: str) -> ObjectAddress:

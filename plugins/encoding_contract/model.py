@@ -20,7 +20,7 @@ CONTRACT_VERSION = 1
 class Document(BaseModel):
     """A frozen record that knows its JSON form."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
 
     def to_json(self) -> str:
         """Return the document as JSON with sorted keys, so that equal documents are equal bytes."""
@@ -52,7 +52,7 @@ class VersionedDocument(Document):
         found = fields.get("version") if isinstance(fields, dict) else None
         if found != CONTRACT_VERSION:
             raise IncompatibleVersion(
-                f"{origin}: has contract version {found!r}, this program reads {CONTRACT_VERSION}; "
+                f"{origin}: has contract version {found!r:.80}, this program reads {CONTRACT_VERSION}; "
                 "run it with the encoder image that wrote it, or clear the run from prepare_job on"
             )
         try:
@@ -65,7 +65,7 @@ def first_problem(error: ValidationError) -> str:
     """Return one line for the first problem of a validation error: the field's path, and what is wrong with it."""
     problem = error.errors(include_url=False)[0]
     # A rule over several fields has no path: its message names them.
-    field = ".".join(str(part) for part in problem["loc"])
+    field = ".".join(str(part)[:80] for part in problem["loc"][:20])
     message = problem["msg"].removeprefix("Value error, ")
     given = problem.get("input")
     shown = f" (given: {given!r:.80})" if isinstance(given, str | int | float | bool) else ""

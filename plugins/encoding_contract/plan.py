@@ -19,6 +19,8 @@ from pydantic import Field, model_validator
 from encoding_contract.job import JobId
 from encoding_contract.model import Document, VersionedDocument
 
+_RATIO = r"^[1-9][0-9]{0,39}/[1-9][0-9]{0,39}$"
+
 
 class StreamKind(StrEnum):
     """What a stream of the source is. A cover is a picture, not a film: ffmpeg calls it an attached picture."""
@@ -90,15 +92,15 @@ class VideoTrack(Document):
     """A video stream that is encoded, and all of its description that an encoder must be told."""
 
     stream: int = Field(ge=0)
-    time_base: str
+    time_base: str = Field(pattern=_RATIO)
     """Seconds of one tick, ``N/D``."""
     width: int = Field(gt=0)
     height: int = Field(gt=0)
     pixel_format: str
     has_alpha: bool = False
-    frame_rate: str
+    frame_rate: str = Field(pattern=_RATIO)
     """Frames a second, ``N/D``: nominal, used for rate control only."""
-    sample_aspect_ratio: str = "1/1"
+    sample_aspect_ratio: str = Field(default="1/1", pattern=_RATIO)
     rotation_deg: int = 0
     """Clockwise turn that a player makes."""
     field_order: str = "progressive"
@@ -138,6 +140,7 @@ class Chunk(Document):
     piece: str | None = Field(default=None, pattern=r"^[0-9]{3}-[0-9]{6}$")
     """Which piece of the source the chunk is decoded from; none where it is decoded from the source itself."""
     piece_bytes: int = Field(default=0, ge=0)
+    piece_crc32c: str = ""
     weight_bytes: int = Field(default=0, ge=0)
     """What the source's own encoder spent on these frames: a first look at their complexity."""
     piece_offset: int = 0

@@ -180,13 +180,15 @@ def parse_profile(name: str, fields: object, overrides: Mapping[str, Any] | None
     """
     if not isinstance(fields, dict):
         raise ProfileError(f"profile {name}: must be a mapping of fields, found {type(fields).__name__}")
-    merged = _merge({key: value for key, value in fields.items() if key != "name"}, overrides or {})
     try:
+        merged = _merge({key: value for key, value in fields.items() if key != "name"}, overrides or {})
         return Profile.model_validate({**merged, "name": name})
     except ValidationError as error:
         raise ProfileError(
             f"profile {name}: {first_problem(error)}; mend the profile or the override, then clear the task"
         ) from error
+    except RecursionError as error:  # an alias of YAML that leads back to itself
+        raise ProfileError(f"profile {name}: is nested too deep; mend the profile or the override") from error
 
 
 def _merge(fields: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from encoding_contract.errors import ExitCode, MapreelError, is_exit_retried
+from encoding_contract.lines import one_line
 
 
 def raise_for_exit(status: int, doing: str, error_line: str = "") -> None:
@@ -28,7 +29,7 @@ def raise_for_exit(status: int, doing: str, error_line: str = "") -> None:
     """
     if status == ExitCode.SUCCESS:
         return
-    reason = error_line.strip() or "left no error line; its log is above"
+    reason = one_line(error_line) or "left no error line; its log is above"
     kind = AirflowException if is_exit_retried(status) else AirflowFailException
     raise kind(f"{doing}: {name_exit(status)}: {reason}")
 

@@ -85,7 +85,7 @@ class JobDesk:
                 return Standing(output, published)
             logger.info(
                 "%s was made from the same content with other settings (profile %s); it is replaced",
-                output.url,
+                output.shown,
                 published.profile,
             )
         self._open(output.bucket).check_writable(output.name)

@@ -15,7 +15,7 @@ from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from kubernetes.client import models as k8s
 from kubernetes.utils.quantity import parse_quantity
 
-from encoding_contract.command import Command
+from encoding_contract.command import LIMIT_PREFIX, Command
 from encoding_contract.errors import BadInput
 from encoding_contract.job import Job
 from encoding_contract.model import Document
@@ -119,7 +119,8 @@ def _default_container(command: Command, place: PodPlace, size: PodSize) -> dict
     amounts = {"memory": f"{size.memory_mib}Mi", "ephemeral-storage": f"{size.scratch_mib + _LOG_MIB}Mi"}
     gpus = {_GPU: str(size.gpus)} if size.gpus else {}
     environment = {"TMPDIR": _SCRATCH_PATH, "HOME": _SCRATCH_PATH}
-    environment.update({name: os.environ[name] for name in _HANDED_ON if os.environ.get(name)})
+    handed_on = [*_HANDED_ON, *sorted(name for name in os.environ if name.startswith(LIMIT_PREFIX))]
+    environment.update({name: os.environ[name] for name in handed_on if os.environ.get(name)})
     return {
         "name": CONTAINER,
         "image": place.image,

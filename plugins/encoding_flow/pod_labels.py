@@ -78,8 +78,8 @@ def pod_labels(command: Command, job: Job, origin: TaskOrigin) -> dict[str, str]
         Label.APP.value: APP_NAME,
         Label.JOB.value: job.id,
         Label.VERB.value: command.verb.value,
-        Label.VIDEO.value: make_safe_label_value(job.source.address.name.rstrip("/").rsplit("/", 1)[-1]),
-        Label.RUN.value: make_safe_label_value(origin.run_id),
+        Label.VIDEO.value: _fit(job.source.address.name.rstrip("/").rsplit("/", 1)[-1]),
+        Label.RUN.value: _fit(origin.run_id),
         Label.TRY.value: str(origin.try_number),
     }
     if command.chunk is not None:
@@ -87,6 +87,11 @@ def pod_labels(command: Command, job: Job, origin: TaskOrigin) -> dict[str, str]
     if origin.anew is not None:
         labels[Label.ANEW.value] = origin.anew
     return labels
+
+
+def _fit(value: str) -> str:
+    # Of a name without a single letter that Kubernetes takes, Airflow leaves a dash and a checksum: the dash must go.
+    return make_safe_label_value(value).strip("-_.")
 
 
 def pod_annotations(job: Job, origin: TaskOrigin) -> dict[str, str]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from airflow.sdk import Asset, BaseOperator, Context
 
 from encoding_contract.job import Job, ObjectAddress
+from encoding_contract.lines import one_line
 from encoding_contract.objects import JobObjects, output_name, parse_job_url, report_name
 from encoding_contract.report import parse_publication
 from encoding_flow.exits import failing_task
@@ -34,12 +36,13 @@ def source_event(job: Job) -> dict[str, str]:
 def output_event(job: Job, generation: int) -> dict[str, str]:
     """Return what the event of an output carries; the generation is the output's."""
     output = output_address(job)
+    name = quote(output.name, safe="/")
     return {
         **source_event(job),
         "output": output.url,
         "output_generation": str(generation),
         "report": report_name(output.url),
-        "output_link": f"https://console.cloud.google.com/storage/browser/_details/{output.bucket}/{output.name}",
+        "output_link": f"https://console.cloud.google.com/storage/browser/_details/{output.bucket}/{name}",
     }
 
 
@@ -84,7 +87,7 @@ class AnnounceOutput(BaseOperator):
                 raise ResultMissing(f"{output.url}: was published and is gone; clear merge_video to publish it again")
         event = output_event(job, standing.generation)
         context["outlet_events"][OUTPUTS].extra = dict(event)
-        self.log.info("%s, %d bytes, report %s", output.url, standing.size_bytes, event["report"])
+        self.log.info("%s, %d bytes, report %s", output.shown, standing.size_bytes, one_line(event["report"]))
         count_video(job, parse_publication(standing.metadata), standing.size_bytes)
         return output.url
 

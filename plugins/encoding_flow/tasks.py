@@ -54,21 +54,21 @@ def prepare(context: Context, profiles: ProfileFolder) -> str:
             holder = claims.take(outcome.job.id, context["dag_run"].run_id, AirflowRunBook())
     if isinstance(outcome, Standing):
         _skip(
-            f"{outcome.output.url} stands already, made from the same content ({outcome.published.source}) with the "
+            f"{outcome.output.shown} stands already, made from the same content ({outcome.published.source}) with the "
             f"same settings by job {outcome.published.job_id}; set reprocess, or clear this task, to make it anew"
         )
     if holder is not None:
         _skip(
-            f"Run {holder} is encoding {outcome.job.source.address.url} with the same settings (job {outcome.job.id}); "
-            "watch that one, or clear this task when it is over"
+            f"Run {holder} is encoding {outcome.job.source.address.shown} with the same settings "
+            f"(job {outcome.job.id}); watch that one, or clear this task when it is over"
         )
     context["outlet_events"][SOURCES].extra = dict(source_event(outcome.job))
     logger.info(
         "Job %s: %s (%s) -> %s, profile %s",
         outcome.job.id,
-        outcome.job.source.address.url,
+        outcome.job.source.address.shown,
         outcome.job.source.content,
-        outcome.output.url,
+        outcome.output.shown,
         outcome.job.profile.name,
     )
     return outcome.url

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -55,19 +56,58 @@ def chunk_size(
     return _size_chunk(job, track(width, height, pixel_format), chunk)
 
 
-def test_the_pod_meets_the_restricted_security_standard_and_holds_no_token() -> None:
+def test_the_pod_meets_the_restricted_security_standard_field_by_field() -> None:
+    """Each control of https://kubernetes.io/docs/concepts/security/pod-security-standards/, as it is sent."""
+    sent = ApiClient().sanitize_for_serialization(make_pod())
+    spec, metadata = sent["spec"], sent["metadata"]
+    for forbidden in ("hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers", "ephemeralContainers"):
+        assert not spec.get(forbidden), forbidden
+    assert not [key for key in metadata["annotations"] if "apparmor" in key or "seccomp" in key]
+    allowed_volumes = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected"}
+    for volume in spec["volumes"]:
+        assert set(volume) - {"name"} <= allowed_volumes, volume
+    whole = spec["securityContext"]
+    assert whole["runAsNonRoot"] is True
+    assert whole["runAsUser"] > 0
+    assert whole["seccompProfile"]["type"] in ("RuntimeDefault", "Localhost")
+    assert not {"sysctls", "seLinuxOptions", "windowsOptions", "appArmorProfile"} & set(whole)
+    for each in spec["containers"]:
+        security = each["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert not {"privileged", "procMount", "seLinuxOptions", "windowsOptions"} & set(security)
+        assert security.get("runAsNonRoot", True) is True
+        assert security.get("runAsUser", 1) > 0
+        assert not [port for port in each.get("ports", []) if port.get("hostPort")]
+        assert not {"livenessProbe", "readinessProbe", "startupProbe", "lifecycle"} & set(each)  # their hosts
+
+
+def test_the_pod_holds_no_token_and_writes_to_its_scratch_only() -> None:
     pod = make_pod()
     assert pod.spec.automount_service_account_token is False
-    assert pod.spec.security_context.run_as_non_root is True
-    assert pod.spec.security_context.run_as_user > 0
-    assert pod.spec.security_context.seccomp_profile.type == "RuntimeDefault"
-    security = container(pod).security_context
-    assert security.read_only_root_filesystem is True
-    assert security.allow_privilege_escalation is False
-    assert security.capabilities.drop == ["ALL"]
+    assert container(pod).security_context.read_only_root_filesystem is True
     assert [volume.name for volume in pod.spec.volumes] == ["scratch"]
     assert pod.spec.volumes[0].empty_dir.size_limit is not None
     assert env(pod)["TMPDIR"] == container(pod).volume_mounts[0].mount_path
+
+
+def test_no_secret_of_airflow_reaches_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "hunter2-very-secret"
+    for name in (
+        "AIRFLOW__CORE__FERNET_KEY",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW__API_AUTH__JWT_SECRET",
+        "AIRFLOW_CONN_KUBERNETES_DEFAULT",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "MAPREEL_LIMITLESS",
+    ):
+        monkeypatch.setenv(name, secret)
+    assert secret not in json.dumps(ApiClient().sanitize_for_serialization(make_pod()))
+
+
+def test_the_limits_of_sources_reach_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAPREEL_LIMIT_STREAMS", "40")
+    assert env(make_pod())["MAPREEL_LIMIT_STREAMS"] == "40"
 
 
 def test_the_pod_runs_once_ends_by_itself_and_says_why() -> None:

@@ -47,14 +47,15 @@ class Work:
         film: the source; its file name becomes the object's name.
         profile: the profile.
         folder: where files of the test go.
+        name: the object's name, where it is not the file's.
     """
 
-    def __init__(self, buckets: storage.Client, film: Path, profile: Profile, folder: Path) -> None:
+    def __init__(self, buckets: storage.Client, film: Path, profile: Profile, folder: Path, name: str = "") -> None:
         self.film = film
         self.folder = folder
         self.buckets = buckets
         self.store = Store()
-        self.job: Job = freeze_job(self.store, buckets, film, profile)
+        self.job: Job = freeze_job(self.store, buckets, film, profile, name)
         self.objects = JobObjects(self.job.id)
         self.scratch = folder / "scratch"
         self.scratch.mkdir(exist_ok=True)

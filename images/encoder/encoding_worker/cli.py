@@ -6,11 +6,12 @@ Ends with the exit code that tells Airflow whether to try again; the last line o
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 import yaml
@@ -19,16 +20,18 @@ from rich.table import Table
 
 from encoding_contract.command import Verb
 from encoding_contract.errors import ExitCode, MapreelError
+from encoding_contract.lines import one_line
 from encoding_contract.objects import JobObjects
 from encoding_contract.profile import parse_profile
 from encoding_worker import settings
 from encoding_worker.audio import encode_audio
 from encoding_worker.difference import find_differences
 from encoding_worker.encode import encode
+from encoding_worker.hanging import hang_watch
 from encoding_worker.interruption import interruption
 from encoding_worker.lineage import load_report, print_lineage
 from encoding_worker.merge import merge
-from encoding_worker.scratch import scratch_folder
+from encoding_worker.scratch import remove_scratch, scratch_folder
 from encoding_worker.split import split
 from encoding_worker.store import Store
 from encoding_worker.task import Task, load_job, program_version
@@ -102,9 +105,24 @@ def version_command() -> None:
     typer.echo(program_version())
 
 
+class LineFormatter(logging.Formatter):
+    """One line for each record, whatever names are in it; a traceback is set in, so that none of it passes for one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """Return the line."""
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
+        """Return the traceback."""
+        return "\n".join("    " + one_line(line) for line in super().formatException(ei).splitlines())
+
+
 def _run(verb: Verb, job_url: str, chunk: int | None, act: Callable[[Task], object]) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    log = logging.StreamHandler(sys.stdout)
+    log.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[log])
     interruption.install()
+    hang_watch.install(_end_at_once)
     started = time.monotonic()
     try:
         logger.info("%s %s%s", verb.value, job_url, "" if chunk is None else f" chunk {chunk}")
@@ -122,7 +140,19 @@ def _run(verb: Verb, job_url: str, chunk: int | None, act: Callable[[Task], obje
 
 
 def _fail(code: ExitCode, message: str) -> NoReturn:
-    line = " ".join(message.split())
+    _tell(message)
+    raise typer.Exit(code.value)
+
+
+def _end_at_once(message: str) -> NoReturn:
+    """End a process whose main thread does not come back; called from another thread."""
+    _tell(message)
+    remove_scratch()
+    os._exit(ExitCode.TRANSIENT)
+
+
+def _tell(message: str) -> None:
+    line = one_line(message)
     print(f"mapreel: {line}", file=sys.stderr, flush=True)
     log = settings.termination_log()
     if log.exists():
@@ -130,7 +160,6 @@ def _fail(code: ExitCode, message: str) -> NoReturn:
             log.write_text(line[:4000])  # Kubernetes keeps 4,096 bytes
         except OSError as error:
             logger.warning("%s cannot be written: %s", log, error)
-    raise typer.Exit(code.value)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 
 from encoding_contract.plan import Chunk, CutMethod, VideoTrack
 from encoding_worker.demuxing import open_media
+from encoding_worker.hanging import hang_watch
 
 _MOST_NAMED = 20
 _COMPLAINT = re.compile(
@@ -42,9 +43,11 @@ def find_damage(
     number = 0
     with open_media(media, what) as container:
         source = container.streams[int(stream)]
-        for packet in container.demux(source):
+        for packet in hang_watch.each(container.demux(source), what):
             try:
-                frames = [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
+                with hang_watch.over(what):
+                    decoded = packet.decode()
+                frames = [frame for frame in decoded if isinstance(frame, VideoFrame)]
             except av.error.FFmpegError:
                 continue
             for frame in frames:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import re
 import shlex
 import signal
@@ -16,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -32,6 +34,8 @@ OLDEST_MAJOR = 7
 """-enc_time_base demux, and the scheduler that feeds two outputs from one decoder without a deadlock."""
 
 _PROGRESS_EVERY_S = 10
+_MESSAGES_KEPT = 5000
+"""Lines of stderr: each stream, chapter and tag of a film is one."""
 _VERSION = re.compile(r"ffmpeg version n?(\d+)\.(\S+)")
 
 
@@ -85,6 +89,8 @@ def run_ffmpeg(
     keep_stdout: bool = False,
     frames: int = 0,
     cwd: Path | None = None,
+    most_s: float | None = None,
+    most_mib: float | None = None,
 ) -> Run:
     """Run ffmpeg to its end.
 
@@ -95,9 +101,12 @@ def run_ffmpeg(
         keep_stdout: return what it writes to standard output, and take no progress from there.
         frames: how many frames are expected, for the progress line.
         cwd: the folder it runs in.
+        most_s: it is stopped after so many seconds.
+        most_mib: it is stopped when it holds so much memory.
 
     Raises:
         EncoderFault: it failed or stalled; carries the quoted command, the exit code and the last lines of stderr.
+        BoundsPassed: it took more time or memory than it may.
     """
     # -nostdin: ffmpeg would else take a byte of standard input for a key press and stop.
     command = [find_ffmpeg(), *([] if feed else ["-nostdin"]), "-hide_banner", "-nostats", "-loglevel", "level+warning"]
@@ -112,12 +121,15 @@ def run_ffmpeg(
         stderr=subprocess.PIPE,
         cwd=cwd,
     )
-    watch = _Watch(process, what, frames, reads_progress=not keep_stdout)
+    bounds = _Bounds(settings.stall_s(), most_s, most_mib)
+    watch = _Watch(process, what, frames, bounds, reads_progress=not keep_stdout)
     with interruption.stops(process):
         stdout = watch.follow(feed)
     wall_s = time.monotonic() - started
     interruption.check()
     timing = Timing(wall_s=round(wall_s, 3), cpu_s=round(watch.cpu_s, 3))
+    if watch.passed:
+        raise BoundsPassed(f"{what}: ffmpeg {watch.passed}")
     if watch.stalled_s is not None:
         raise EncoderFault(
             f"{what}: ffmpeg made no frame for {watch.stalled_s:.0f} s and was stopped at frame {watch.frame}; "
@@ -130,6 +142,7 @@ def run_ffmpeg(
         raise FfmpegFailed(
             f"{what}: ffmpeg ended with {_ending(process.returncode)}: {tail}; command: {quote(command)}",
             list(watch.messages),
+            process.returncode,
         )
     return Run(command, stdout, list(watch.messages), timing)
 
@@ -137,30 +150,47 @@ def run_ffmpeg(
 class FfmpegFailed(EncoderFault):
     """ffmpeg ended with an error; whoever ran it may know that the source is the reason."""
 
-    def __init__(self, message: str, messages: list[str]) -> None:
+    def __init__(self, message: str, messages: list[str], returncode: int) -> None:
         super().__init__(message)
         self.messages = messages
+        self.returncode = returncode
+
+
+class BoundsPassed(EncoderFault):
+    """ffmpeg took more time or memory than it may, and was stopped."""
 
 
 def _ending(returncode: int) -> str:
     return f"signal {signal.Signals(-returncode).name}" if returncode < 0 else f"exit code {returncode}"
 
 
-class _Watch:
-    """Reads all that an ffmpeg process says, and ends it when it stops making frames."""
+@dataclass(frozen=True)
+class _Bounds:
+    stall_s: float
+    most_s: float | None
+    most_mib: float | None
 
-    def __init__(self, process: subprocess.Popen[bytes], what: str, frames: int, *, reads_progress: bool) -> None:
+
+class _Watch:
+    """Reads all that an ffmpeg process says, and ends it when it stops making frames, or passes a bound."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], what: str, frames: int, bounds: _Bounds, *, reads_progress: bool
+    ) -> None:
         self.process = process
         self.what = what
         self.frames = frames
+        self.bounds = bounds
         self.reads_progress = reads_progress
-        self.messages: deque[str] = deque(maxlen=200)
+        self.passed = ""
+        """Which bound was passed; empty where none was."""
+        self.messages: deque[str] = deque(maxlen=_MESSAGES_KEPT)
         self.tail: deque[str] = deque(maxlen=20)
         self.frame = 0
         self.cpu_s = 0.0
         self.stalled_s: float | None = None
         self.feed_error: Exception | None = None
-        self._moved_at = time.monotonic()
+        self._started = self._moved_at = time.monotonic()
 
     def follow(self, feed: Callable[[subprocess.Popen[bytes]], None] | None) -> bytes:
         """Return the kept standard output, after the process has ended."""
@@ -177,6 +207,7 @@ class _Watch:
             try:
                 times = measured.cpu_times()
                 self.cpu_s = times.user + times.system
+                self._hold_to_bounds(measured.memory_info().rss >> 20)
             except psutil.Error:
                 pass
             try:
@@ -191,10 +222,18 @@ class _Watch:
                 pipe.close()
         return b"".join(chunks)
 
+    def _hold_to_bounds(self, held_mib: int) -> None:
+        most_s, most_mib = self.bounds.most_s, self.bounds.most_mib
+        if most_s is not None and time.monotonic() - self._started > most_s:
+            self.passed = f"took more than {most_s:g} s"
+        elif most_mib is not None and held_mib > most_mib:
+            self.passed = f"took more than {most_mib:g} MiB of memory"
+        if self.passed:
+            self.process.kill()
+
     def _end_when_stalled(self) -> None:
-        limit_s = settings.stall_s()
-        if self.reads_progress and self.stalled_s is None and time.monotonic() - self._moved_at > limit_s:
-            self.stalled_s = limit_s
+        if self.stalled_s is None and time.monotonic() - self._moved_at > self.bounds.stall_s:
+            self.stalled_s = self.bounds.stall_s
             self.process.kill()
 
     def _feed(self, feed: Callable[[subprocess.Popen[bytes]], None]) -> None:
@@ -215,12 +254,15 @@ class _Watch:
         for raw in self.process.stderr:
             line = raw.decode(errors="replace").strip()
             if line:
+                if not self.reads_progress:
+                    self._moved_at = time.monotonic()
                 self.tail.append(line)
                 self.messages.append(line)
 
     def _read_output(self, chunks: list[bytes]) -> None:
         assert self.process.stdout is not None
-        while block := self.process.stdout.read(1 << 16):
+        while block := os.read(self.process.stdout.fileno(), 1 << 16):
+            self._moved_at = time.monotonic()
             chunks.append(block)
 
     def _read_progress(self) -> None:

@@ -6,6 +6,7 @@ Facts come from the demuxer and from the first decoded frames, never from a file
 from __future__ import annotations
 
 import re
+import signal
 import struct
 from fractions import Fraction
 from typing import cast
@@ -17,12 +18,16 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from encoding_contract.command import LIMIT_PREFIX
 from encoding_contract.errors import UnreadableSource
 from encoding_contract.plan import Colour, LightLevel, MasteringDisplay, SourceStream, StreamKind, VideoTrack
 from encoding_worker.demuxing import input_options
-from encoding_worker.ffmpeg import run_ffmpeg
+from encoding_worker.ffmpeg import BoundsPassed, FfmpegFailed, run_ffmpeg
+from encoding_worker.hanging import hang_watch
+from encoding_worker.limits import Limits
 
 _FRAMES_LOOKED_AT = 16
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS)
 FASTEST_HZ = 300
 """Above it a stated frame rate is a container's tick, not a rate of pictures."""
 
@@ -30,15 +35,35 @@ _UNSPECIFIED = (0, 2, 3)
 """Code points of ITU-T H.273 that state nothing: reserved, unspecified, reserved."""
 
 
-def find_tags(url: str, name: str) -> dict[int, str]:
-    """Return the four-character codes of the streams, by index: the only name that a data stream has (``tmcd``)."""
+def take_look(url: str, name: str, limits: Limits) -> dict[int, str]:
+    """Have ffmpeg find out what the source is, in a process that is bounded in time and memory.
+
+    Comes before this process opens the source: what kills or starves a demuxer kills and starves that one.
+
+    Returns:
+        The four-character codes of the streams, by index: the only name that a data stream has (``tmcd``).
+
+    Raises:
+        UnreadableSource: it takes too much, or ffmpeg crashes at it.
+    """
     options = [part for key, value in input_options(url).items() for part in (f"-{key}", value)]
-    run = run_ffmpeg(
-        [*options, "-loglevel", "info", "-i", url, "-map", "0:v?", "-c", "copy", "-t", "0", "-f", "null", "-"],
-        f"{name}: streams",
-        keep_stdout=True,
-    )
-    found = re.findall(r"Stream #0:(\d+)\S*: \w+: .*?\((\w{4}) / 0x", "\n".join(run.messages))
+    try:
+        messages = run_ffmpeg(
+            [*options, "-loglevel", "info", "-i", url, "-map", "0:v?", "-c", "copy", "-t", "0", "-f", "null", "-"],
+            f"{name}: streams",
+            keep_stdout=True,
+            most_s=limits.look_s,
+            most_mib=limits.look_mib,
+        ).messages
+    except BoundsPassed as error:
+        raise UnreadableSource(
+            f"{error} to find out what it is; remove it, or raise {LIMIT_PREFIX}LOOK_S and {LIMIT_PREFIX}LOOK_MIB"
+        ) from error
+    except FfmpegFailed as error:
+        if -error.returncode in _CRASHES:
+            raise UnreadableSource(f"{error}; ffmpeg crashes at it; remove it, or upload it again") from error
+        messages = error.messages  # opening it tells what is wrong, if anything is
+    found = re.findall(r"Stream #0:(\d+)\S*: \w+: .*?\((\w{4}) / 0x", "\n".join(messages))
     return {int(index): tag for index, tag in found}
 
 
@@ -47,7 +72,7 @@ def describe_streams(container: InputContainer, tags: dict[int, str] | None = No
 
     Args:
         container: the source.
-        tags: what ``find_tags`` found.
+        tags: what ``take_look`` found.
     """
     return tuple(_describe(stream, (tags or {}).get(stream.index, "")) for stream in container.streams)
 
@@ -126,9 +151,11 @@ def first_frame(container: InputContainer, stream: VideoStream, name: str) -> Vi
         UnreadableSource: no frame decodes.
     """
     error: Exception | None = None
-    for packet in container.demux(stream):
+    for packet in hang_watch.each(container.demux(stream), name):
         try:
-            for frame in packet.decode():
+            with hang_watch.over(name):
+                frames = packet.decode()
+            for frame in frames:
                 return frame
         except av.error.FFmpegError as problem:
             error = problem

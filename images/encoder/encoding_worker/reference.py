@@ -40,8 +40,9 @@ def decode_frames(url: str, stream: int, time_base: Fraction, what: str, most: i
     arguments += ["-copyts", "-noautorotate", "-i", url, "-map", f"0:{stream}", "-an", "-sn", "-dn"]
     arguments += ["-fps_mode", "passthrough", "-enc_time_base", "demux"]
     arguments += [] if most is None else ["-frames:v", str(most)]
+    # -flush_packets: a line for each frame as it comes, by which a decoder that hangs is told from a slow one.
     try:
-        run = run_ffmpeg([*arguments, "-f", "framecrc", "-"], what, keep_stdout=True)
+        run = run_ffmpeg([*arguments, "-flush_packets", "1", "-f", "framecrc", "-"], what, keep_stdout=True)
     except FfmpegFailed as error:
         if any("Nothing was written" in message or "no packets" in message for message in error.messages):
             return Reference([], error.messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,4 +15,17 @@ PREFIX = "mapreel-"
 def scratch_folder() -> Iterator[Path]:
     """Yield an empty folder that is removed afterwards, with all that is in it."""
     with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+        _open.add(folder)
+        try:
+            yield Path(folder)
+        finally:
+            _open.discard(folder)
+
+
+_open: set[str] = set()
+
+
+def remove_scratch() -> None:
+    """Remove what is open now: for a process that ends without unwinding."""
+    for folder in list(_open):
+        shutil.rmtree(folder, ignore_errors=True)

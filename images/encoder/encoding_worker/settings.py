@@ -14,12 +14,12 @@ _CGROUP_V1_PERIOD = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
 
 def stall_s() -> float:
     """Return for how long an encoder may make no frame before it is stopped: MAPREEL_STALL_S, in seconds."""
-    return _positive("MAPREEL_STALL_S", 300)
+    return positive("MAPREEL_STALL_S", 300)
 
 
 def threads() -> int:
     """Return how many threads an encoder gets: MAPREEL_THREADS, or the CPU limit of this container or machine."""
-    return int(_positive("MAPREEL_THREADS", _cpu_limit()))
+    return int(positive("MAPREEL_THREADS", _cpu_limit()))
 
 
 def termination_log() -> Path:
@@ -27,7 +27,12 @@ def termination_log() -> Path:
     return Path(os.environ.get("MAPREEL_TERMINATION_LOG", "/dev/termination-log"))
 
 
-def _positive(name: str, default: float) -> float:
+def positive(name: str, default: float) -> float:
+    """Return a number above 0 from the environment.
+
+    Raises:
+        BadInput: it is none.
+    """
     text = os.environ.get(name, "")
     try:
         value = float(text) if text else default

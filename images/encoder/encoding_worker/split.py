@@ -37,9 +37,11 @@ from encoding_worker.demuxing import open_media
 from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.framelist import Frame, parse_framecrc
 from encoding_worker.gateway import SourceDoor, open_source
+from encoding_worker.hanging import hang_watch
 from encoding_worker.interruption import interruption
+from encoding_worker.limits import Limits, PacketWatch
 from encoding_worker.pieces import PIECE_CLOCK, Piece, PieceCutter
-from encoding_worker.probe import FASTEST_HZ, describe_streams, describe_track, find_tags, first_frame, is_encodable
+from encoding_worker.probe import FASTEST_HZ, describe_streams, describe_track, first_frame, is_encodable, take_look
 from encoding_worker.reference import Reference, decode_frames
 from encoding_worker.sounds import SoundClock
 from encoding_worker.task import Task, program_version
@@ -125,17 +127,20 @@ class _Cut:
 
 def _split(task: Task, door: SourceDoor) -> Plan:
     name = task.job.source.address.url
+    limits = Limits.load()
+    tags = take_look(door.url, name, limits)
     with open_media(door.open(), name) as container:
-        streams = describe_streams(container, find_tags(door.url, name))
+        limits.check_contents(container, name)
+        streams = describe_streams(container, tags)
         videos = [container.streams[s.index] for s in streams if s.kind is StreamKind.VIDEO]
         films = [stream for stream in videos if isinstance(stream, VideoStream) and is_encodable(stream)]
         if not films:
             raise UnreadableSource(f"{name}: has no video track; remove it, or upload it again")
         # One for what the trials decode, one for the pieces: reading goes on meanwhile.
         with ThreadPoolExecutor(max_workers=2) as hands:
-            cuts = [_begin(task, door, stream, container, hands) for stream in films]
+            cuts = [_begin(task, door, stream, container, hands, limits) for stream in films]
             clocks = {s.index: SoundClock() for s in streams if s.kind is StreamKind.AUDIO and s.channels}
-            _feed(container, cuts, clocks, name)
+            _feed(container, cuts, clocks, name, limits)
             duration_us, start_us = container.duration or 0, container.start_time or 0
             demuxer = container.format.name
             chunks: list[Chunk] = []
@@ -168,14 +173,22 @@ def _split(task: Task, door: SourceDoor) -> Plan:
 
 
 def _begin(
-    task: Task, door: SourceDoor, stream: VideoStream, container: InputContainer, hands: ThreadPoolExecutor
+    task: Task,
+    door: SourceDoor,
+    stream: VideoStream,
+    container: InputContainer,
+    hands: ThreadPoolExecutor,
+    limits: Limits,
 ) -> _Cut:
     name = f"{task.job.source.address.url} video stream {stream.index}"
     # A second handle: where decoding has moved on, the cut would miss what was read.
     with open_media(door.open(), name) as look:
         same = look.streams[stream.index]
         assert isinstance(same, VideoStream)
-        track = describe_track(door.url, name, same, first_frame(look, same, name))
+        limits.check_picture(same.codec_context.width, same.codec_context.height, name)
+        frame = first_frame(look, same, name)
+        limits.check_picture(frame.width, frame.height, name)
+        track = describe_track(door.url, name, same, frame)
     time_base = Fraction(track.time_base)
     trial = hands.submit(decode_frames, door.url, stream.index, time_base, f"{name}: first frames", CHECKED_FRAMES)
     total_us = container.duration or 0
@@ -206,12 +219,16 @@ def _settle(task: Task, cut: _Cut, piece: Piece, path: Path) -> None:
     path.unlink()
 
 
-def _feed(container: InputContainer, cuts: list[_Cut], clocks: dict[int, SoundClock], name: str) -> None:
+def _feed(
+    container: InputContainer, cuts: list[_Cut], clocks: dict[int, SoundClock], name: str, limits: Limits
+) -> None:
     takers: dict[int, Any] = {cut.cutter.stream.index: cut.cutter for cut in cuts} | clocks
+    watches = {index: PacketWatch(limits, container.streams[index], name) for index in takers}
     try:
-        for packet in container.demux([container.streams[index] for index in takers]):
+        for packet in hang_watch.each(container.demux([container.streams[index] for index in takers]), name):
             interruption.check()
             if packet.size:
+                watches[packet.stream.index].take(packet)
                 takers[packet.stream.index].take(packet)
     except av.error.FFmpegError as error:
         # What was read so far is a film, and the decoder's view of its end decides what is one of its frames.
@@ -253,7 +270,8 @@ def decode_piece(piece: Piece, time_base: Fraction, what: str, until_pts: int | 
     run = run_ffmpeg(
         [
             *("-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0"),
-            *("-vf", PIECE_CLOCK + trim, "-fps_mode", "passthrough", "-enc_time_base", "filter", "-f", "framecrc", "-"),
+            *("-vf", PIECE_CLOCK + trim, "-fps_mode", "passthrough", "-enc_time_base", "filter", "-flush_packets", "1"),
+            *("-f", "framecrc", "-"),
         ],
         what,
         keep_stdout=True,

@@ -66,4 +66,5 @@ def _tag_lines(tags: Mapping[str, str], keep: Sequence[str] = ()) -> list[str]:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"([=;#\\\n])", r"\\\1", text)
+    # [ too: a key that began with it would be taken for the head of a section.
+    return re.sub(r"([=;#\\\n\[])", r"\\\1", text)
