@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable
 from enum import StrEnum
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -200,6 +200,34 @@ class Plan(VersionedDocument):
 def digest_pts(timestamps: Iterable[int]) -> str:
     """Return the SHA-256, in hex, of timestamps as little-endian 64-bit integers."""
     return hashlib.sha256(array("q", timestamps).tobytes()).hexdigest()
+
+
+def frame_step(frame_rate: Fraction, time_base: Fraction) -> int:
+    """Return the length of a frame in ticks, at least one."""
+    return max(1, round(1 / frame_rate / time_base))
+
+
+STANDING_FRAMES = 25
+"""So many frames at one time are no frames out of order, but a clock that stands."""
+
+
+def spread_timestamps(timestamps: Iterable[int | None], step: int) -> list[int | None]:
+    """Return timestamps that go on by ``step`` where their clock stands.
+
+    It stands where a clock starts again in the middle, as in recordings that were put one behind another: ffmpeg's
+    muxers hold a timestamp that falls back at the last one until it has caught up.
+    """
+    spread: list[int | None] = []
+    offset = 0
+    for timestamp, same in groupby(timestamps):
+        frames = len(list(same))
+        if timestamp is None:
+            spread += [None] * frames
+            continue
+        stride = step if frames > STANDING_FRAMES else 0
+        spread += [timestamp + offset + place * stride for place in range(frames)]
+        offset += (frames - 1) * stride
+    return spread
 
 
 def mend_timestamps(timestamps: Iterable[int | None], step: int) -> list[int]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from encoding_contract.plan import Plan, choose_borders, digest_pts, mend_timestamps
+from encoding_contract.plan import Plan, choose_borders, digest_pts, mend_timestamps, spread_timestamps
 from tests.contract.documents import plans, timestamps
 
 
@@ -98,6 +98,18 @@ def test_timestamps_that_increase_stay_as_they_are(times: list[int], step: int) 
 
 def test_a_late_timestamp_moves_by_as_little_as_possible() -> None:
     assert mend_timestamps([0, 40, 40, 20, 80, None, 200], 40) == [0, 40, 41, 42, 80, 120, 200]
+
+
+def test_a_clock_that_stands_goes_on_by_the_frames_length() -> None:
+    standing = [0, 10, 20, *[20] * 40, 30, 40]
+    spread = spread_timestamps(standing, 10)
+    assert spread == [place * 10 for place in range(len(standing))]
+    # A chunk that begins behind it has the same distances, whatever lies before.
+    assert spread_timestamps(standing[-2:], 10) == [30, 40]
+
+
+def test_a_few_frames_at_one_time_are_left_to_be_mended() -> None:
+    assert spread_timestamps([0, 10, 10, None, 10, 20], 10) == [0, 10, 10, None, 10, 20]
 
 
 @given(timestamps(), st.data())

@@ -126,11 +126,38 @@ RECIPES = [
         ),
         frames=125,
     ),
-    Recipe("screen.mkv", ("-vf", "scale=1280:720,format=bgr0", "-c:v", "ffv1"), (), frames=10),
     Recipe("silent.mp4", (*H264, "-x264-params", CLOSED_GOP), ()),
     Recipe("single frame.mp4", (*H264,), (), frames=1),
     Recipe("one keyframe.mkv", (*H264, "-x264-params", "keyint=infinite:scenecut=0"), frames=125),
 ]
+
+PARTS = [
+    Recipe("screen.mkv", ("-vf", "scale=1280:720,format=bgr0", "-c:v", "ffv1"), (), frames=10),
+    Recipe("uncompressed.nut", ("-pix_fmt", "yuv420p", "-c:v", "rawvideo"), (), frames=60),
+    # Both count from the same time; the second shows what follows the first.
+    Recipe("first half.ts", (*H264, "-x264-params", CLOSED_GOP), ("-c:a", "mp2"), frames=75),
+    Recipe(
+        "second half.ts",
+        (*H264, "-vf", "select='gte(n,75)',setpts=PTS-STARTPTS", "-x264-params", CLOSED_GOP),
+        ("-c:a", "mp2"),
+        frames=75,
+    ),
+    Recipe(
+        "other shape.ts",
+        (
+            *H264,
+            "-vf",
+            "select='gte(n,75)',scale=128:96,setpts=PTS-STARTPTS",
+            "-x264-params",
+            CLOSED_GOP,
+            "-output_ts_offset",
+            "3.08",
+        ),
+        (),
+        frames=75,
+    ),
+]
+"""Films of tests of their own."""
 
 
 class FilmShelf:
@@ -138,8 +165,13 @@ class FilmShelf:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._recipes = {recipe.name: recipe for recipe in RECIPES}
-        self._special = {"rotated.mp4": self._rotate, "many tracks.mkv": self._gather_tracks}
+        self._recipes = {recipe.name: recipe for recipe in (*RECIPES, *PARTS)}
+        self._special = {
+            "rotated.mp4": self._rotate,
+            "many tracks.mkv": self._gather_tracks,
+            "one behind another.ts": self._put_behind,
+            "two sizes.ts": self._change_size,
+        }
 
     def __getitem__(self, name: str) -> Path:
         path = self.folder / name
@@ -177,6 +209,14 @@ class FilmShelf:
 
     def _rotate(self, path: Path) -> None:
         run_ffmpeg("-display_rotation", "90", "-i", str(self["plain.mp4"]), "-c", "copy", "-map", "0", str(path))
+
+    def _put_behind(self, path: Path) -> None:
+        first, second = self["first half.ts"], self["second half.ts"]
+        path.write_bytes(first.read_bytes() + second.read_bytes())
+
+    def _change_size(self, path: Path) -> None:
+        first, second = self["first half.ts"], self["other shape.ts"]
+        path.write_bytes(first.read_bytes() + second.read_bytes())
 
     def _gather_tracks(self, path: Path) -> None:
         film, chapters, lines = self["plain.mp4"], self.folder / "chapters.txt", self.folder / "lines.srt"

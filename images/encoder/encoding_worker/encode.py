@@ -18,7 +18,17 @@ import ffmpeg
 from encoding_contract.errors import BadInput, DamagedSource, ProofFailed, ResultMissing
 from encoding_contract.manifest import ChunkManifest, StoredObject, Timing
 from encoding_contract.model import Document
-from encoding_contract.plan import Chunk, CutMethod, Plan, VideoTrack, digest_pts, mend_timestamps
+from encoding_contract.plan import (
+    STANDING_FRAMES,
+    Chunk,
+    CutMethod,
+    Plan,
+    VideoTrack,
+    digest_pts,
+    frame_step,
+    mend_timestamps,
+    spread_timestamps,
+)
 from encoding_contract.profile import DamagePolicy, VideoCodec, VideoSettings
 from encoding_worker import settings as environment
 from encoding_worker.alpha import choose_settings
@@ -295,10 +305,13 @@ class _Encoding:
         """Return the chunk's own frames, and what is damaged."""
         chunk = self.chunk
         if self.track.cut is CutMethod.FRAME:
-            step = max(1, round(1 / Fraction(self.track.frame_rate) / self.time_base))
-            times = mend_timestamps((frame.pts for frame in frames), step)
-            # Where the chunk before ends late, the first times here were mended by the plan: take the plan's start.
-            times = mend_timestamps([chunk.start_pts, *times[1:]], step) if times else times
+            step = frame_step(Fraction(self.track.frame_rate), self.time_base)
+            spread = spread_timestamps((frame.pts for frame in frames), step)
+            before = chunk.start_pts - spread[0] if spread and spread[0] is not None else 0
+            # Where a clock has stood before this chunk, its place in the plan tells for how long.
+            shift = before if before >= STANDING_FRAMES * step else 0
+            rest = [None if pts is None else pts + shift for pts in spread[1:]]
+            times = mend_timestamps([chunk.start_pts, *rest], step) if spread else []
             mine = [Frame(pts, frame.checksum) for pts, frame in zip(times, frames, strict=True)]
             frames[:] = mine
         else:

@@ -47,8 +47,6 @@ def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
     colour = track.colour
     # No setparams: frames carry the source's colour description already, and the filter would strip them of mastering
     # display and light level (ffmpeg 7.1 and later).
-    # Containers and streams may disagree on the aspect; the plan's is the one that a player shows.
-    filters: Filters = [("setsar", {"sar": track.sample_aspect_ratio, "max": "100000"})]
     pixel_format = choose_pixel_format(settings, track, width, height)
     # Always there, and idle as long as nothing changes: a broadcast may change its picture's size in the middle.
     scaling = {"w": str(width), "h": str(height), "flags": "lanczos+accurate_rnd+full_chroma_int"}
@@ -60,8 +58,14 @@ def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
         scaling["out_color_matrix"] = "bt709" if height >= 720 else "smpte170m"
     if colour.is_full_range:
         scaling |= {"out_range": "full"} if is_rgb else {"in_range": "full", "out_range": "full"}
-    filters += [("scale", scaling), ("format", {"pix_fmts": pixel_format})]
-    return filters
+    # Containers and streams may disagree on the aspect; the plan's is the one that a player shows. Behind the scaling,
+    # which makes one of its own for each size that comes in, and chunks of different aspects do not join.
+    aspect = display_aspect(track) / Fraction(width, height)
+    return [
+        ("scale", scaling),
+        ("setsar", {"sar": f"{aspect.numerator}/{aspect.denominator}", "max": "100000"}),
+        ("format", {"pix_fmts": pixel_format}),
+    ]
 
 
 def is_field_order_kept(settings: VideoSettings, track: VideoTrack) -> bool:

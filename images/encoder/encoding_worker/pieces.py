@@ -9,6 +9,7 @@ knows only milliseconds, and a timestamp must not be rounded.
 
 from __future__ import annotations
 
+import logging
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
+
+logger = logging.getLogger(__name__)
 
 PIECE_UNIT = Fraction(1, 1000)
 """Seconds of a tick in a piece; each stands for one tick of the source."""
@@ -234,10 +237,13 @@ class PieceCutter:
             output = av.open(str(piece.path), "w", format=container)
             try:
                 piece.out_stream = output.add_stream_from_template(self.stream, opaque=True)
-            except ValueError:  # PyAV asks the muxer, and it says no
+                piece.out_stream.time_base = PIECE_UNIT
+                # The muxer has the last word, with the header: it may know a codec's name, and not this form of it.
+                output.start_encoding()
+            except (ValueError, av.error.FFmpegError) as refusal:
+                logger.info("%s does not take %s: %s", container, self.stream.codec_context.name, refusal)
                 output.close()
                 continue
-            piece.out_stream.time_base = PIECE_UNIT
             piece.output = output
             return True
         return False

@@ -20,7 +20,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from encoding_contract.errors import DamagedSource, SourceGone, UnreadableSource
+from encoding_contract.errors import DamagedSource, EncoderFault, SourceGone, UnreadableSource
 from encoding_contract.plan import (
     Chunk,
     CutMethod,
@@ -29,7 +29,9 @@ from encoding_contract.plan import (
     VideoTrack,
     choose_borders,
     digest_pts,
+    frame_step,
     mend_timestamps,
+    spread_timestamps,
 )
 from encoding_contract.profile import DamagePolicy
 from encoding_worker.damage import find_complaints
@@ -247,7 +249,10 @@ def _compare_piece(piece: Piece, cut: _Cut, name: str) -> str:
     # The reference stops within this piece: the rest of it has nothing to be held against, and is not decoded.
     is_cut_short = not cut.is_whole_reference and known[-1] is cut.reference[-1]
     until = known[-1].pts if is_cut_short else None
-    found = decode_piece(piece, Fraction(cut.track.time_base), f"{name} piece {piece.index}", until)
+    try:
+        found = decode_piece(piece, Fraction(cut.track.time_base), f"{name} piece {piece.index}", until)
+    except EncoderFault as fault:
+        return f"piece {piece.index} does not decode: {fault}"
     end = piece.end_pts
     found = [f for f in found if f.pts is not None and f.pts >= piece.start_pts and (end is None or f.pts < end)]
     if piece.index == 0:
@@ -360,6 +365,14 @@ def _tolerate(task: Task, cut: _Cut, damage: str) -> None:
     cut.damage.append(damage)
 
 
+def _order_times(frames: list[Frame], rate: Fraction, time_base: Fraction) -> tuple[list[int | None], list[int], int]:
+    """Return the frames' PTS spread, the same mended, and where the last frame ends."""
+    step = frame_step(rate, time_base)
+    spread = spread_timestamps((frame.pts for frame in frames), step)
+    times = mend_timestamps(spread, step)
+    return spread, times, times[-1] + step
+
+
 def _cut_by_frame(
     task: Task, door: SourceDoor, cut: _Cut, position: int, first_index: int, reason: str
 ) -> tuple[VideoTrack, list[Chunk]]:
@@ -375,14 +388,20 @@ def _cut_by_frame(
     missing = len(cut.cutter.packets.shown) - len(frames)
     if complaints and missing > 0:
         _tolerate(task, cut, f"{missing} frames of video stream {track.stream} do not decode: {complaints[0]}")
-    step = max(1, round(1 / Fraction(track.frame_rate) / time_base))
-    times = mend_timestamps((frame.pts for frame in frames), step)
-    end = times[-1] + step
+    spread, times, end = _order_times(frames, Fraction(track.frame_rate), time_base)
     rate = Fraction(_mean_rate(track, len(times), end - times[0]))
+    # By the rate that the plan states, as encoders will, who see nothing but the plan.
+    spread, times, end = _order_times(frames, rate, time_base)
     wanted = int(Fraction(task.job.profile.chunk_s).limit_denominator(1000) * rate)
     if wanted:
         wanted = max(wanted, -(-len(times) // _FRAME_CUT_CHUNKS))
-    borders = [*choose_borders(list(range(1, len(times))), len(times), wanted), len(times)]
+    # Not at a frame that was moved, nor where the clock stands: an encoder sees its chunk, and not what lies before it.
+    fit = [
+        place
+        for place in range(1, len(times))
+        if spread[place] is None or (spread[place] == times[place] and frames[place].pts != frames[place - 1].pts)
+    ]
+    borders = [*choose_borders(fit, len(times), wanted), len(times)]
     chunks = [
         Chunk(
             index=first_index + number,
