@@ -116,6 +116,10 @@ def _without_scripts(svg: bytes) -> bytes:
         for child in list(parent):
             if child.tag in (f"{_SVG}script", f"{_SVG}desc"):
                 parent.remove(child)
+        if parent.get("class") == "axis x":
+            # pygal draws the first and the last label's line in black, where one would take it for a border.
+            for line in parent.iter(f"{_SVG}path"):
+                line.set("class", "guide line")
     drawing: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return drawing
 
