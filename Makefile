@@ -27,7 +27,7 @@ RUNTIME_SETTINGS = export MAPREEL_RUNTIME=$(RUNTIME) && if [ "$(RUNTIME)" = kube
 	    MAPREEL_POD_TEMPLATE="$${MAPREEL_POD_TEMPLATE:-$(POD_TEMPLATE)}"; fi
 
 .PHONY: help setup demo up down status test test-cluster test-compose test-browser test-faults bench bench-quick docs \
-  images corpus lint format lock clean
+  screenshots images corpus lint format lock clean
 
 # Paths travel by the environment, so that blanks, quotes and dollars in them stay what they are.
 export VIDEO MEDIA OUT FILM
@@ -81,7 +81,7 @@ test-cluster: setup ## Run the tests that need a Kubernetes cluster (KUBECONFIG)
 test-compose: setup ## Run the tests that need a Docker engine with Compose (DOCKER_HOST)
 	@$(BIN)/python -m pytest -m compose $(PYTEST_ARGS)
 
-test-browser: setup ## Run the tests that need Chromium: none yet
+test-browser: setup ## Run the tests that need Chromium, on a stack of their own
 	@$(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
 
 test-faults: setup ## Run the tests that kill processes again and again
@@ -95,6 +95,9 @@ bench: setup ## Measure all, and write docs/performance.md [ONLY=name] [FILM=pat
 
 docs: ## Not there yet
 	@echo "make $@: is not written yet" >&2; exit 1
+
+screenshots: setup ## Make the pictures of docs/images anew, on a stack of their own (Chromium)
+	@$(BIN)/python -m tests.browser.screenshots docs/images
 
 images: ## Build the encoder's image with docker, podman or buildah [IMAGE=name]
 	@$(if $(IMAGE),IMAGE='$(IMAGE)') ./images/encoder/build

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from encoding_contract.objects import report_name
 from encoding_flow.names import DagId
 from encoding_page import table, words
 from encoding_page.standing import State
@@ -61,6 +62,7 @@ def _environment() -> Environment:
         "url": url,
         "static": _static,
         "in_airflow": in_airflow,
+        "report_name": report_name,
         "age": lambda since: words.age(since, datetime.now(UTC)),
         "table": table,
         "State": State,

@@ -69,7 +69,7 @@ def _airflow(home: Home, keys: Keys, ports: Ports, settings: StackSettings) -> d
             # A film has as many tasks as it has chunks; the pool is what limits them.
             "MAX_ACTIVE_TASKS_PER_DAG": settings.concurrent_tasks,
             "FERNET_KEY": keys.fernet_key,
-            "SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+            "SIMPLE_AUTH_MANAGER_USERS": ",".join(filter(None, [f"{ADMIN}:admin", settings.users])),
             "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": home.passwords,
             "EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
             "HOSTNAME_CALLABLE": "local_stack.ports.loopback_host",

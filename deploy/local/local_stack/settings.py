@@ -27,6 +27,8 @@ class StackSettings(BaseSettings):
     port_storage: int | None = Field(default=None, ge=1, le=65535)
     port_supervisor: int | None = Field(default=None, ge=1, le=65535)
     runtime: Literal["local", "kubernetes"] = "local"
+    users: str = ""
+    """Further logins beside the administrator's, as ``name:role,name:role``; Airflow makes up their passwords."""
     concurrent_tasks: int = Field(default=SQLITE_PARALLELISM, ge=1, le=SQLITE_PARALLELISM)
     """Tasks that run at the same time, over all DAGs."""
     heartbeat_old_s: float = Field(default=90, gt=0)
