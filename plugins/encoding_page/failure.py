@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 from encoding_page.airflow_api import AirflowApi, Run, TaskInstance
 
 _KEPT = 2000
+_JOB = re.compile(r"^[^:]* of gs://[^ ]+/job\.json: ")
 _LATE = datetime.max.replace(tzinfo=UTC)
 
 
@@ -19,6 +21,11 @@ class Failure:
 
     task: TaskInstance
     line: str
+
+    @property
+    def short(self) -> str:
+        """The line without the address of the job, which says nothing to somebody who looks at a list of films."""
+        return _JOB.sub("", self.line, count=1)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -40,13 +41,17 @@ class Kept(Generic[T]):
         """How old the value is."""
         return self._clock() - self._made_at
 
-    async def get(self, make: Callable[[], Awaitable[T]]) -> T:
+    async def get(self, make: Callable[[], Awaitable[T]], patience_s: float = math.inf) -> T:
         """Return the value, and see to it that it is made anew where it is old.
 
+        Args:
+            make: makes it.
+            patience_s: a value older than this is waited for, and not shown: nobody looked for that long.
+
         Raises:
-            Exception: whatever ``make`` raises, as long as no value stands.
+            Exception: whatever ``make`` raises, as long as no value stands that is young enough.
         """
-        if self._value is None:
+        if self._value is None or self.age_s > patience_s:
             return await self.renew(make)
         if self.age_s > max(self._max_age_s, self._rest * self._took_s):
             self._begin(make).add_done_callback(_look_at_failure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +18,12 @@ from encoding_page.catalogue import Catalogue, Video, list_videos, look_again
 from encoding_page.failure import FailureBook
 from encoding_page.keeping import Kept
 from encoding_page.progress import ProgressBook
-from encoding_page.runs import RunBook
+from encoding_page.runs import RunBook, latest_of_each
 from encoding_page.standing import IsStale, Standing, judge, stale_by
 
 _BUCKETS_MAX_AGE_S = 20
 _RUNS_MAX_AGE_S = 2
+_RUNS_PATIENCE_S = 10
 _PROFILES_MAX_AGE_S = 20
 
 
@@ -62,42 +63,31 @@ class Overview:
         """
         return await self._catalogue.get(self._list)
 
-    async def standings(self, api: AirflowApi, is_fresh: bool = False) -> list[Standing]:
+    async def standings(self, api: AirflowApi) -> list[Standing]:
         """Return all videos with their states.
-
-        Args:
-            api: Airflow, as the visitor.
-            is_fresh: wait for the runs to be asked for anew, as after an action.
 
         Raises:
             BadInput, TransientFault, ApiRefused: settings, buckets or Airflow.
         """
         catalogue = await self.catalogue()
-        runs = await self._latest_runs(api, is_fresh)
+        runs = await self._runs.get(lambda: self._book.refresh(api), _RUNS_PATIENCE_S)
         catalogue = await self._look_at_finished(runs, catalogue)
         is_stale = await self._is_stale.get(self._read_profiles)
-        place = self.places().input
-        return [
-            judge(video, runs.get(f"gs://{place.bucket}/{video.name}"), is_stale) for video in catalogue.videos.values()
-        ]
+        prefix = f"gs://{self.places().input.bucket}/"
+        return [judge(video, runs.get(prefix + name), is_stale) for name, video in catalogue.videos.items()]
 
-    async def standing(self, name: str, api: AirflowApi, is_fresh: bool = False) -> Standing | None:
-        """Return one video with its state, looked at anew; ``None`` where there is none.
+    async def video(self, name: str) -> Video | None:
+        """Return one video, looked at anew; ``None`` where there is none.
 
         Raises:
-            BadInput, TransientFault, ApiRefused: settings, buckets or Airflow.
+            BadInput, TransientFault: settings or buckets.
         """
-        places = self.places()
-        video = await asyncio.to_thread(look_again, name, places, self.open_bucket)
-        if video is None:
-            return None
-        runs = await self._latest_runs(api, is_fresh)
-        is_stale = await self._is_stale.get(self._read_profiles)
-        return judge(video, runs.get(f"gs://{places.input.bucket}/{name}"), is_stale)
+        return await asyncio.to_thread(look_again, name, self.places(), self.open_bucket)
 
-    async def _latest_runs(self, api: AirflowApi, is_fresh: bool) -> dict[str, Run]:
-        ask = self._runs.renew if is_fresh else self._runs.get
-        return await ask(lambda: self._book.refresh(api))
+    async def judge(self, video: Video, runs: Sequence[Run]) -> Standing:
+        """Return a video's state, from all its runs."""
+        latest = next(iter(latest_of_each(runs).values()), None)
+        return judge(video, latest, await self._is_stale.get(self._read_profiles))
 
     async def _list(self) -> Catalogue:
         places = self.places()

@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse, RedirectResponse
 
 from encoding_flow.names import DagId
 from encoding_page.airflow_api import AirflowApi
-from encoding_page.detail import Detail, DetailDesk
+from encoding_page.detail import DetailDesk
 from encoding_page.media import Side, answer, open_medium
 from encoding_page.overview import Overview
 from encoding_page.pages import STATIC_FILES, render, url
@@ -87,15 +87,20 @@ async def show_reason(run_id: str, desk: TheDesk, airflow: TheAirflow) -> Respon
 @reading_routes.get("/video")
 async def show_video(name: str, desk: TheDesk, airflow: TheAirflow, may: TheRights, said: str = "") -> Response:
     """Show one video."""
-    facts = await _look_up(desk, name, airflow, is_fresh=bool(said))
+    facts = await _look_up(desk, name, airflow)
     profiles = await asyncio.to_thread(lambda: desk.overview.profiles().list_names())
     return render("video.html", may=may, said=_SAID.get(said, ""), profiles=profiles, **facts)
 
 
 @reading_routes.get("/now")
-async def show_now(name: str, desk: TheDesk, airflow: TheAirflow, may: TheRights) -> Response:
+async def show_now(name: str, was: State, desk: TheDesk, airflow: TheAirflow, may: TheRights) -> Response:
     """Show the part of one video's page that changes by itself."""
-    return render("now.html", may=may, **await _look_up(desk, name, airflow, is_fresh=False))
+    facts = await _look_up(desk, name, airflow)
+    answer = render("now.html", may=may, **facts)
+    if facts["one"].state is not was:
+        # The rest of the page changes with the state: there is an output now, or a button.
+        answer.headers["HX-Refresh"] = "true"
+    return answer
 
 
 @reading_routes.get("/run")
@@ -163,11 +168,12 @@ async def _lay_out(desk: Desk, wish: Wish, airflow: AirflowApi) -> dict[str, Any
     }
 
 
-async def _look_up(desk: Desk, name: str, airflow: AirflowApi, is_fresh: bool) -> dict[str, Any]:
+async def _look_up(desk: Desk, name: str, airflow: AirflowApi) -> dict[str, Any]:
     places = desk.overview.places()
-    one = await desk.overview.standing(name, airflow, is_fresh)
-    if one is None:
+    video = await desk.overview.video(name)
+    if video is None:
         raise HTTPException(404, f"There is no video {name!r} in {places.input}, and no output of one")
     address = f"gs://{places.input.bucket}/{name}"
-    detail: Detail = await desk.details.look_up(one.video, address, airflow, places.output.bucket)
+    detail = await desk.details.look_up(video, address, airflow, places.output.bucket)
+    one = await desk.overview.judge(video, detail.runs)
     return {"one": one, "detail": detail, "places": places, "address": address}

@@ -5,7 +5,7 @@ They are read once, page by page; from then on only what has changed since.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from encoding_flow.runs import RunState
@@ -45,10 +45,10 @@ class RunBook:
             since = (self._looked_at - _OVERLAP).isoformat()
             self._runs |= {run.dag_run_id: run async for run in api.runs(updated_at_gte=since)}
         self._looked_at = now
-        return latest_of_each(list(self._runs.values()))
+        return latest_of_each(self._runs.values())
 
 
-def latest_of_each(runs: list[Run]) -> dict[str, Run]:
+def latest_of_each(runs: Iterable[Run]) -> dict[str, Run]:
     """Return the run of each source that counts: one under way, else the latest."""
     latest: dict[str, Run] = {}
     for run in runs:

@@ -99,7 +99,7 @@ def test_hostile_names_are_text_everywhere(site: Site) -> None:
         "/videos?search=" + quote("<script>alert(1)</script>"),
         "/videos?search=" + quote('"><img src=x>'),
         "/video?name=" + quote(HOSTILE, safe=""),
-        "/now?name=" + quote(HOSTILE, safe=""),
+        "/now?was=new&name=" + quote(HOSTILE, safe=""),
         "/video?name=" + quote("<b>none</b>.mp4"),
         "/static/" + quote("<b>"),
     ]
@@ -127,7 +127,7 @@ def test_a_failed_video_has_its_reason(site: Site) -> None:
     assert "is no video" in site.client.get("/table").text
     assert "is no video" in site.client.get("/video?name=film.mp4").text
     assert sum("/logs/" in request.url.path for request in site.airflow.asked) == 1
-    assert 'action="retry"' in site.client.get("/now?name=film.mp4").text
+    assert 'action="retry"' in site.client.get("/now?was=failed&name=film.mp4").text
 
 
 def test_the_tab_of_a_run_leads_to_its_video(site: Site) -> None:
