@@ -12,6 +12,7 @@ import httpx
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from google.api_core.exceptions import GoogleAPIError
+from requests.exceptions import RequestException
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -90,7 +91,8 @@ def _tell_failures(app: FastAPI) -> None:
     tell(RequestValidationError, _describe_bad_request)
     tell(NotServed, lambda error: (404, "Not there", str(error)))
     tell(MapreelError, lambda error: (503, "The videos cannot be shown", str(error)))
-    tell(GoogleAPIError, lambda error: (503, "The bucket did not answer", str(error)))
+    for kind in (GoogleAPIError, RequestException):
+        tell(kind, lambda error: (503, "The bucket did not answer", str(error)))
 
 
 _ODD = (500, "It did not work", "See the API server's log.")

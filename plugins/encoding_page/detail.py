@@ -71,7 +71,9 @@ class DetailDesk:
     failures: FailureBook
     open_bucket: Callable[[str], Bucket] = Bucket
 
-    async def look_up(self, video: Video, address: str, api: AirflowApi, output_bucket: str) -> Detail:
+    async def look_up(
+        self, video: Video, address: str, api: AirflowApi, output_bucket: str, last: Run | None = None
+    ) -> Detail:
         """Return all that is known of a video.
 
         Args:
@@ -79,6 +81,7 @@ class DetailDesk:
             address: the address that its runs were started for.
             api: Airflow, as the visitor.
             output_bucket: where the report lies.
+            last: a run of it that is known already.
 
         Raises:
             ApiRefused, BucketRefused, TransientFault: Airflow or a bucket.
@@ -86,6 +89,9 @@ class DetailDesk:
         report, problem, pictures = await asyncio.to_thread(self._read_report, video.output, output_bucket)
         # An output without source goes by another name than its runs.
         runs = await api.runs_of(report.source.address.url if report and video.source is None else address, _RUNS)
+        if not runs and last is not None:
+            # Airflow searches configurations as text, and a name without any plain letter is not found in many runs.
+            runs = [await api.run(last.dag_run_id)]
         run = runs[0] if runs else None
         plan: Plan | None = None
         tasks: list[TaskInstance] = []

@@ -70,11 +70,19 @@ class Overview:
             BadInput, TransientFault, ApiRefused: settings, buckets or Airflow.
         """
         catalogue = await self.catalogue()
-        runs = await self._runs.get(lambda: self._book.refresh(api), _RUNS_PATIENCE_S)
+        runs = await self.latest_runs(api)
         catalogue = await self._look_at_finished(runs, catalogue)
         is_stale = await self._is_stale.get(self._read_profiles)
         prefix = f"gs://{self.places().input.bucket}/"
         return [judge(video, runs.get(prefix + name), is_stale) for name, video in catalogue.videos.items()]
+
+    async def latest_runs(self, api: AirflowApi) -> dict[str, Run]:
+        """Return the run of each address that is under way, or failed last.
+
+        Raises:
+            ApiRefused: Airflow did not answer.
+        """
+        return await self._runs.get(lambda: self._book.refresh(api), _RUNS_PATIENCE_S)
 
     async def video(self, name: str) -> Video | None:
         """Return one video, looked at anew; ``None`` where there is none.

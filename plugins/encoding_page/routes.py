@@ -174,6 +174,7 @@ async def _look_up(desk: Desk, name: str, airflow: AirflowApi) -> dict[str, Any]
     if video is None:
         raise HTTPException(404, f"There is no video {name!r} in {places.input}, and no output of one")
     address = f"gs://{places.input.bucket}/{name}"
-    detail = await desk.details.look_up(video, address, airflow, places.output.bucket)
+    last = (await desk.overview.latest_runs(airflow)).get(address)
+    detail = await desk.details.look_up(video, address, airflow, places.output.bucket, last)
     one = await desk.overview.judge(video, detail.runs)
     return {"one": one, "detail": detail, "places": places, "address": address}
