@@ -52,7 +52,7 @@ class Site:
 
 
 @pytest.fixture
-def site(tokens: dict[str, str], tmp_path: Path) -> Site:
+def site(tokens: dict[str, str], tmp_path: Path) -> Iterator[Site]:
     """The page as an administrator sees it."""
     (tmp_path / "p.yaml").write_text("video: {crf: 23}\n")
     shelf, airflow = Shelf(), AirflowFake()
@@ -60,4 +60,6 @@ def site(tokens: dict[str, str], tmp_path: Path) -> Site:
     client = TestClient(create_app(overview, airflow.open_client), base_url="http://page.test", follow_redirects=False)
     made = Site(client, shelf, airflow, tokens)
     made.be("admin")
-    return made
+    # One event loop for all requests, as a server has.
+    with client:
+        yield made
