@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from airflow import settings
+from airflow import models, settings
 from airflow.api_fastapi.app import init_auth_manager, purge_cached_app
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.base import Base
@@ -27,6 +27,7 @@ PLACES = BucketSettings(input=Place(bucket="films"), output=Place(bucket="made")
 def tokens() -> Iterator[dict[str, str]]:
     """Airflow's own login, with a token for each role."""
     settings.initialize()
+    models.import_all_models()
     Base.metadata.create_all(settings.engine)
     manager = init_auth_manager()
     roles = ("viewer", "user", "admin")
