@@ -30,7 +30,13 @@ def write_page(experiments: tuple[str, ...], folder: Path = FOLDER, page: Path =
 def _write_part(record: Record, folder: Path) -> str:
     found = record.findings
     title, what = TITLES[record.experiment]
-    machine = ", ".join((f"{record.machine['cpus']} CPUs ({record.machine['cpu']})", record.machine["memory"]))
+    machine = ", ".join(
+        (
+            f"{record.machine['cpus']} CPUs ({record.machine['cpu']})",
+            record.machine["memory"],
+            f"load {record.machine.get('load', 'not noted')}",
+        )
+    )
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     lines = [f"## {title}", what, "", "| what | measured | must reach | |", "| --- | --- | --- | --- |"]
     for figure in found.figures:

@@ -69,7 +69,7 @@ class Record(_Frozen):
         """Make the record of an experiment that has just ended on this machine."""
         return cls(
             experiment=experiment,
-            command=f"make bench ONLY={experiment}",
+            command=_command(experiment),
             date=datetime.now(UTC).replace(microsecond=0),
             machine=_describe_machine(),
             versions=_list_versions(),
@@ -90,6 +90,14 @@ def load_record(experiment: str, folder: Path = FOLDER) -> Record | None:
     return Record.model_validate_json(path.read_text()) if path.exists() else None
 
 
+def _command(experiment: str) -> str:
+    """Return what gives the record again, given the same film: its name is told, not where it lay."""
+    words = [
+        f"{name}={Path(value).name}" for name, value in sorted(os.environ.items()) if name.startswith("MAPREEL_BENCH_")
+    ]
+    return " ".join([*words, f"make bench ONLY={experiment}"])
+
+
 def _describe_machine() -> dict[str, str]:
     models = [
         line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
@@ -99,6 +107,8 @@ def _describe_machine() -> dict[str, str]:
         "cpus": str(len(os.sched_getaffinity(0))),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
+        # Much above the number of CPUs, other work was going on: seconds are worth little then, CPU seconds something.
+        "load": f"{os.getloadavg()[1]:.1f} over the last 5 minutes",
     }
 
 

@@ -73,7 +73,9 @@ class LocalVerb(BaseOperator):
             if command.verb is Verb.ENCODE:
                 # As many encoders run at a time as the pool has slots; together they take all CPUs. The other verbs
                 # run alone in their film, and take the worker's default, which is all CPUs.
-                environment.setdefault(_THREADS_VARIABLE, str(max(1, count_cpus() // slots)))
+                # An empty variable is none, as docker-compose.yaml hands it on.
+                share = str(max(1, count_cpus() // slots))
+                environment[_THREADS_VARIABLE] = environment.get(_THREADS_VARIABLE) or share
             self.log.info("Running %s", " ".join(argv))
             self._child = ChildProcess(argv, environment, _GRACE_S)
             try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -148,3 +150,18 @@ def make_film(path: Path) -> None:
         *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", str(path)),
     ]
     subprocess.run(command, check=True)
+
+
+def test_command_line_finds_the_stack(running_stack: StackUnderTest) -> None:
+    lines = running_stack.call("env").stdout
+    settings = dict(shlex.split(line)[1].split("=", 1) for line in lines.splitlines())
+    done = subprocess.run(
+        [Path(sys.executable).with_name("mapreel"), "list", "no such film"],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "There is nothing in gs://mapreel-in/no such film" in done.stdout

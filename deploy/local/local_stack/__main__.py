@@ -1,8 +1,9 @@
-"""The command line: ``python -m local_stack up|down|status|demo``."""
+"""The command line: ``python -m local_stack up|down|status|env|demo``."""
 
 from __future__ import annotations
 
 import logging
+import shlex
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ from local_stack.buckets import open_storage
 from local_stack.clip import CLIP_CHUNK_S, make_clip
 from local_stack.closing import show_result
 from local_stack.demo import Demo, DemoRequest, DemoResult
+from local_stack.environment import INPUT_BUCKET, OUTPUT_BUCKET
 from local_stack.errors import DemoFailed, StackError
 from local_stack.keys import ADMIN
 from local_stack.settings import StackSettings
@@ -62,6 +64,18 @@ def status() -> None:
     show_addresses(running, stack)
 
 
+@app.command("env")
+def print_settings() -> None:
+    """Print what the program mapreel needs to reach the stack: eval "$(python -m local_stack env)"."""
+    stack = Stack(StackSettings())
+    running = stack.running()
+    if running is None:
+        complaints.print(f"Nothing runs for {stack.home.root}; start it with: make up", soft_wrap=True)
+        raise typer.Exit(3)
+    for name, value in client_settings(running).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
 @app.command()
 def demo(
     video: Annotated[Path | None, typer.Argument(help="A film; left out: a clip is made")] = None,
@@ -104,6 +118,17 @@ def encode_film(
     request = DemoRequest(video=video.absolute(), profile=profile, chunk_s=chunk_s)
     with AirflowClient(running.ports.airflow_url, running.keys.admin_password) as client:
         return Demo(client, open_storage(running.ports.storage_url), screen, stack.home).encode(request)
+
+
+def client_settings(running: RunningStack) -> dict[str, str]:
+    """Return the environment in which ``mapreel put`` and the others find the stack."""
+    return {
+        "MAPREEL_INPUT": f"gs://{INPUT_BUCKET}",
+        "MAPREEL_OUTPUT": f"gs://{OUTPUT_BUCKET}",
+        "STORAGE_EMULATOR_HOST": running.ports.storage_url,
+        "MAPREEL_AIRFLOW_URL": running.ports.airflow_url,
+        "MAPREEL_AIRFLOW_PASSWORD": running.keys.admin_password,
+    }
 
 
 def show_addresses(running: RunningStack, stack: Stack) -> None:

@@ -44,6 +44,8 @@ class Interruption:
     def stops(self, child: subprocess.Popen[bytes]) -> Iterator[None]:
         """Have this child stopped when the signal comes while the block runs."""
         self._children.append(child)
+        if self._signal is not None:
+            child.terminate()  # another thread began it as the signal came
         try:
             yield
         finally:
