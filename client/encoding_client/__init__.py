@@ -4,6 +4,7 @@ It asks the buckets and Airflow's API, and needs nothing else of the machines th
 
 ==============  =========================================================================
 cli             the command line, the worker's verbs included
+desk            what every verb has at hand
 settings        which buckets, which Airflow, and who asks
 films           what lies in the input, and what became of it
 transfer        a file into the input, an output onto this machine
