@@ -15,12 +15,14 @@ CLIP_S, KBPS, TIMES = 100, 10_000, 4
 CHUNK_S = 50
 
 
-def measure(stage: Stage, times: int = TIMES, rounds: int = 3) -> Findings:
+def measure(
+    stage: Stage, clip_s: int = CLIP_S, times: int = TIMES, chunk_s: int = CHUNK_S, rounds: int = 3
+) -> Findings:
     """Encode a film's chunks once, and merge them again and again."""
     if shutil.which("mkvmerge") is None:
         raise SystemExit("bench merge: mkvmerge is missing; install it: apt-get install mkvtoolnix")
-    film = stage.films.repeated(stage.films.made("broadcast", CLIP_S, "1280x720", KBPS), times)
-    job = stage.freeze(film, chunk_s=CHUNK_S, video={"preset": "ultrafast", "crf": 25})
+    film = stage.films.repeated(stage.films.made("broadcast", clip_s, "1280x720", KBPS), times)
+    job = stage.freeze(film, chunk_s=chunk_s, video={"preset": "ultrafast", "crf": 25})
     plan = job.work.finish_chunks()
     objects = job.work.objects
     names = [*(objects.chunk_video(chunk.index) for chunk in plan.chunks), objects.audio_track(0)]
@@ -35,7 +37,7 @@ def measure(stage: Stage, times: int = TIMES, rounds: int = 3) -> Findings:
         taken.add("merge", job.run(Verb.MERGE))
     gigabytes = joined.stat().st_size / 1e9
     return Findings(
-        film=f"made, {len(plan.chunks)} chunks of {CHUNK_S} s, {gigabytes * 1000:.0f} MB of output",
+        film=f"made, {len(plan.chunks)} chunks of {chunk_s} s, {gigabytes * 1000:.0f} MB of output",
         figures=(
             Figure(
                 name="merge's time against mkvmerge",

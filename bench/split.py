@@ -12,9 +12,9 @@ CLIP_S, KBPS, TIMES = 100, 10_000, 8
 CHUNK_S = 120
 
 
-def measure(stage: Stage, times: int = TIMES, rounds: int = 3) -> Findings:
+def measure(stage: Stage, clip_s: int = CLIP_S, times: int = TIMES, rounds: int = 3) -> Findings:
     """Split a film of about 1 GB, each round beside the two copies."""
-    film = stage.films.repeated(stage.films.made("broadcast", CLIP_S, "1280x720", KBPS), times)
+    film = stage.films.repeated(stage.films.made("broadcast", clip_s, "1280x720", KBPS), times)
     job = stage.freeze(film, chunk_s=CHUNK_S)
     copy = stage.folder / "copy"
     taken = Rounds()
