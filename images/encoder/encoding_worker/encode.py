@@ -16,6 +16,7 @@ from pathlib import Path
 import ffmpeg
 
 from encoding_contract.errors import BadInput, DamagedSource, ProofFailed, ResultMissing
+from encoding_contract.job import Content
 from encoding_contract.manifest import ChunkManifest, StoredObject, Timing
 from encoding_contract.model import Document
 from encoding_contract.plan import (
@@ -171,20 +172,14 @@ class _Encoding:
             return None
         path = self.task.scratch / f"piece-{self.chunk.index:06d}.mkv"
         address = self.task.address(self.task.objects.piece(self.chunk.piece))
+        # Half a piece, or another one's, would look like damage of the source.
+        expected = Content(size_bytes=self.chunk.piece_bytes, crc32c=self.chunk.piece_crc32c)
         try:
-            self.task.store.download(address, path)
+            self.task.store.download(address, path, expected)
         except ResultMissing as error:
             # Deleted work objects cost work, never correctness: the source itself has the same frames.
             logger.warning("%s: %s; decoding from the source itself, which takes longer", self.what, error)
-            return None
-        found = path.stat().st_size
-        if found != self.chunk.piece_bytes:
-            # Half a piece, or another one's, would look like damage of the source.
-            logger.warning(
-                "%s: %s: expected %d bytes, found %d; decoding from the source itself, which takes longer",
-                *(self.what, address.url, self.chunk.piece_bytes, found),
-            )
-            path.unlink()
+            path.unlink(missing_ok=True)
             return None
         return path
 

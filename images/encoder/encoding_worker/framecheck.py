@@ -6,6 +6,7 @@ from encoding_contract.errors import ProofFailed
 from encoding_contract.manifest import ChunkManifest
 from encoding_contract.plan import Chunk, CutMethod, Plan, digest_pts
 from encoding_worker.framelist import Frame, parse_frames
+from encoding_worker.store import content_of_bytes
 from encoding_worker.task import Task
 
 _COMPARED = 4
@@ -21,7 +22,7 @@ def load_frames(task: Task, manifest: ChunkManifest) -> list[Frame]:
     """
     address = task.address(manifest.frame_list.name)
     raw = task.store.read(address)
-    if raw is None or len(raw) != manifest.frame_list.content.size_bytes:
+    if raw is None or content_of_bytes(raw) != manifest.frame_list.content:
         raise ProofFailed(f"{address.url}: is missing or changed; clear chunk {manifest.chunk}")
     return parse_frames(raw.decode())
 

@@ -21,6 +21,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from encoding_contract.errors import DamagedSource, EncoderFault, SourceGone, UnreadableSource
+from encoding_contract.job import Content
 from encoding_contract.plan import (
     Chunk,
     CutMethod,
@@ -105,7 +106,8 @@ class _Cut:
     """A plain decode of the first frames, made while the packets are read."""
     settled: list[Future[None]] = field(default_factory=list)
     """For each piece its comparison and its upload."""
-    sizes: dict[int, int] = field(default_factory=dict)
+    contents: dict[int, Content] = field(default_factory=dict)
+    """Of the pieces that lie in the bucket, by their index."""
     mismatch: str = ""
     damage: list[str] = field(default_factory=list)
 
@@ -216,8 +218,9 @@ def _settle(task: Task, cut: _Cut, piece: Piece, path: Path) -> None:
     """Compare a piece with the source and upload it; once one was wrong, no more are needed."""
     cut.mismatch = cut.mismatch or _compare_piece(piece, cut, cut.name)
     if not cut.mismatch:
-        cut.sizes[piece.index] = path.stat().st_size
-        task.store.upload(path, task.address(task.objects.piece(_piece_number(cut.track.stream, piece.index))))
+        cut.contents[piece.index] = task.store.upload(
+            path, task.address(task.objects.piece(_piece_number(cut.track.stream, piece.index)))
+        )
     path.unlink()
 
 
@@ -305,8 +308,9 @@ def _finish(task: Task, door: SourceDoor, cut: _Cut, position: int, first_index:
             start_pts=start_pts,
             end_pts=max(packets.last_end, shown[-1] + 1) if piece.end_pts is None else piece.end_pts,
             pts_digest=digest_pts(shown),
-            piece=_piece_number(cut.track.stream, piece.index) if piece.index in cut.sizes else None,
-            piece_bytes=cut.sizes.get(piece.index, 0),
+            piece=_piece_number(cut.track.stream, piece.index) if piece.index in cut.contents else None,
+            piece_bytes=cut.contents[piece.index].size_bytes if piece.index in cut.contents else 0,
+            piece_crc32c=cut.contents[piece.index].crc32c if piece.index in cut.contents else "",
             weight_bytes=packets.weigh(start_pts, piece.end_pts),
             piece_offset=piece.offset,
         )
@@ -376,7 +380,7 @@ def _order_times(frames: list[Frame], rate: Fraction, time_base: Fraction) -> tu
 def _cut_by_frame(
     task: Task, door: SourceDoor, cut: _Cut, position: int, first_index: int, reason: str
 ) -> tuple[VideoTrack, list[Chunk]]:
-    for index in cut.sizes:
+    for index in cut.contents:
         task.store.delete(task.address(task.objects.piece(_piece_number(cut.track.stream, index))))
     track = cut.track
     time_base = Fraction(track.time_base)

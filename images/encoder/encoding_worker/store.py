@@ -53,9 +53,12 @@ class Store:
     def write(self, address: ObjectAddress, data: str, content_type: str = "application/json") -> Content:
         """Write a small object whole; the last writer wins."""
         raw = data.encode()
+        content = content_of_bytes(raw)
+        blob = self._blob(address)
         with _explained(address.url):
-            self._blob(address).upload_from_string(raw, content_type=content_type, checksum="crc32c", retry=_RETRY)
-        return Content(size_bytes=len(raw), crc32c=_base64(google_crc32c.value(raw)))
+            blob.upload_from_string(raw, content_type=content_type, checksum="crc32c", retry=_RETRY)
+            self._check_arrived(blob, address, content)
+        return content
 
     def upload(
         self,
@@ -83,6 +86,7 @@ class Store:
                     if_generation_match=generation,
                     retry=_RETRY,
                 )
+                self._check_arrived(blob, address, content)
             except gcs_errors.PreconditionFailed:
                 # Somebody wrote it meanwhile: another try of ours (then it is this content), or another pod.
                 found = self.stat(address)
@@ -172,7 +176,21 @@ class Store:
         blob = self._client.bucket(address.bucket).blob(address.name, generation=generation)
         with _explained(address.url, passes=gcs_errors.NotFound):
             data: bytes = blob.download_as_bytes(start=start, end=end - 1, checksum=None, retry=_RETRY, **_AT_ONCE)
+            if len(data) != end - start:
+                raise TransientFault(f"{address.url}: bytes {start} to {end}: only {len(data)} came; it is tried again")
             return data
+
+    def _check_arrived(self, blob: Any, address: ObjectAddress, content: Content) -> None:
+        """Hold what the store says that it holds against what was sent; what arrived otherwise does not stay."""
+        if blob.crc32c is None:
+            blob.reload(retry=_RETRY)
+        if blob.crc32c == content.crc32c:
+            return
+        with suppress(gcs_errors.NotFound, gcs_errors.PreconditionFailed):
+            blob.delete(if_generation_match=blob.generation, retry=_RETRY)
+        raise TransientFault(
+            f"{address.url}: sent {content}, but crc32c {blob.crc32c} arrived; it was deleted, and is tried again"
+        )
 
     def _blob(self, address: ObjectAddress) -> Any:
         return self._client.bucket(address.bucket).blob(address.name)
@@ -220,6 +238,11 @@ def content_of(path: Path) -> Content:
             crc = google_crc32c.extend(crc, block)
             size_bytes += len(block)
     return Content(size_bytes=size_bytes, crc32c=_base64(crc))
+
+
+def content_of_bytes(data: bytes) -> Content:
+    """Return size and CRC-32C of bytes."""
+    return Content(size_bytes=len(data), crc32c=_base64(google_crc32c.value(data)))
 
 
 def _base64(crc: int) -> str:

@@ -1,0 +1,66 @@
+"""A bucket that answers badly: what is sent and fetched is right, or a transient fault says what went wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.cloud import storage
+
+from encoding_contract.errors import TransientFault
+from encoding_contract.job import ObjectAddress
+from encoding_worker.store import Store, content_of
+from tests.faulty_proxy import FaultyProxy, faulty_proxy
+
+ADDRESS = ObjectAddress(bucket="mapreel-work", name="faults/object")
+
+
+@pytest.fixture
+def proxy(buckets: storage.Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+    with faulty_proxy(os.environ["STORAGE_EMULATOR_HOST"], seed=7) as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.address)
+        proxy.rate, proxy.in_a_row = 1.0, 1
+        yield proxy
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "film"
+    path.write_bytes(os.urandom(100_000))
+    return path
+
+
+# The client lets a connection that broke go without closing it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", ["429", "500", "503", "reset", "lost answer", "truncated", "slow"])
+def test_what_may_pass_is_tried_again(kind: str, proxy: FaultyProxy, file: Path, tmp_path: Path) -> None:
+    proxy.kinds = (kind,)
+    store = Store()
+    assert store.upload(file, ADDRESS) == content_of(file)
+    store.download(ADDRESS, tmp_path / "copy", content_of(file))
+    assert content_of(tmp_path / "copy") == content_of(file)
+    text = "word " * 1000
+    store.write(ADDRESS, text)
+    assert store.read(ADDRESS) == text.encode()
+    assert proxy.injected[kind] >= 4
+
+
+def test_what_arrives_otherwise_than_it_was_sent_does_not_stay(proxy: FaultyProxy, file: Path) -> None:
+    proxy.kinds, proxy.in_a_row = ("corrupted upload",), 2
+    store = Store()
+    with pytest.raises(TransientFault, match=r"sent crc32c .* arrived; it was deleted, and is tried again"):
+        store.upload(file, ADDRESS)
+    assert store.stat(ADDRESS) is None
+    with pytest.raises(TransientFault, match="it was deleted, and is tried again"):
+        store.write(ADDRESS.model_copy(update={"name": "faults/document"}), "word " * 1000)
+
+
+def test_what_is_fetched_otherwise_than_it_lies_there_is_refused(proxy: FaultyProxy) -> None:
+    store = Store()
+    proxy.kinds = ()
+    store.write(ADDRESS, "word " * 1000)
+    proxy.kinds = ("corrupted download",)
+    with pytest.raises(TransientFault, match="Checksum mismatch"):
+        store.read(ADDRESS)
