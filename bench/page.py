@@ -24,6 +24,9 @@ def write_page(experiments: tuple[str, ...], folder: Path = FOLDER, page: Path =
     """Write the page and its plots from the records that stand."""
     records = [record for name in experiments if (record := load_record(name, folder)) is not None]
     parts = [INTRODUCTION, *(_write_part(record, folder) for record in records)]
+    missing = [f"`{name}`" for name in experiments if load_record(name, folder) is None]
+    if missing:
+        parts.append(f"## Not measured yet\nWritten, and without a record: {', '.join(missing)}.\n")
     page.write_text("\n".join(parts))
 
 
