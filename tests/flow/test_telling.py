@@ -69,6 +69,7 @@ def test_success_is_told_once_with_the_output(bell: Bell) -> None:
 
 def test_a_run_that_had_nothing_to_do_is_no_news(bell: Bell) -> None:
     RunNotifier(Event.SUCCESS, HOOK)(context(Instance({"prepare_job": "skipped", "announce_output": "skipped"})))
+    RunNotifier(Event.SUCCESS, HOOK)({"run_id": RUN, "dag": None, "reason": "success"})
     assert bell.rung == []
 
 

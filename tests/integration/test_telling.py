@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from local_stack.environment import INPUT_BUCKET
 from tests.integration.conftest import Mapreel
 
@@ -24,8 +26,8 @@ def test_success_and_failure_are_told_once_and_a_skipped_run_is_not(mapreel: Map
     (news,) = [news for news in bell.told_of(bad) if news["event"] in ended]
     assert (news["event"], news["run_id"], news["task"]) == ("failure", failed, "split_video")
     assert "exit 65 (bad input): it is no video" in news["error"]
-    assert "/dags/encode_video/runs/manual__" in news["link"]
-    assert news["link"].endswith("/tasks/split_video")
+    assert news["link"].endswith(f"/dags/encode_video/runs/{quote(failed, safe='')}/tasks/split_video")
+    assert not [news for news in bell.rung if news["run_id"] == again]
 
 
 def test_a_run_that_misses_its_deadline_is_told_of_while_it_goes_on(mapreel: Mapreel) -> None:
