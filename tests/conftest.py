@@ -17,6 +17,8 @@ GROUPS = ("integration", "stack")
 """Folders whose tests share a stack, and so a process where several run tests (pytest-xdist)."""
 
 
+# Before xdist, which reads the marks in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a folder with a stack together."""
     for item in items:
