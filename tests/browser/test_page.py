@@ -13,6 +13,8 @@ from local_stack.environment import INPUT_BUCKET
 from tests.browser.chromium import framed
 from tests.browser.stack import BrowsedStack
 
+# A stack on busy cores takes its time; what must not be there is never waited for.
+expect.set_options(timeout=60_000)
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 FILM = 'harbour "at" <i>dawn</i> & 100%.mp4'

@@ -29,6 +29,13 @@ def tokens() -> Iterator[dict[str, str]]:
     settings.initialize()
     models.import_all_models()
     Base.metadata.create_all(settings.engine)
+    with pytest.MonkeyPatch.context() as environment:
+        # Airflow would make one up that is too short for its own algorithm.
+        environment.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "secret of the tests " * 4)
+        yield from _make_tokens()
+
+
+def _make_tokens() -> Iterator[dict[str, str]]:
     manager = init_auth_manager()
     roles = ("viewer", "user", "admin")
     yield {role: manager.generate_jwt(SimpleAuthManagerUser(username=role, role=role)) for role in roles} | {
