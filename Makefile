@@ -73,7 +73,7 @@ status: setup ## Say what runs, and where
 
 # Three at a time: the tests of the two stacks mostly wait, and those of the worker mostly compute.
 test: setup ## Run every test that needs no cluster
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup -m '$(UNMARKED)' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 -m '$(UNMARKED)' $(PYTEST_ARGS)
 
 test-cluster: setup ## Run the tests that need a Kubernetes cluster (KUBECONFIG)
 	@$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS)
