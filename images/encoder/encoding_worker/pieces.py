@@ -234,7 +234,7 @@ class PieceCutter:
     def _open(self, piece: Piece) -> bool:
         """Begin a piece's file; return whether any container takes the codec."""
         for container in _CONTAINERS:
-            # bitexact: Matroska's ids are else random, and the plan, which vouches for the piece, would change with them.
+            # bitexact: Matroska's ids are else random, and the plan vouches for the piece's bytes.
             output = av.open(str(piece.path), "w", format=container, container_options={"fflags": "bitexact"})
             try:
                 piece.out_stream = output.add_stream_from_template(self.stream, opaque=True)
