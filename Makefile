@@ -71,9 +71,9 @@ down: setup ## Stop the stack; objects, runs and logs stay
 status: setup ## Say what runs, and where
 	@$(BIN)/python -m local_stack status
 
-# Three at a time: the tests of the two stacks mostly wait, and those of the worker mostly compute.
+# Four at a time: the tests of the three stacks mostly wait, and those of the worker mostly compute.
 test: setup ## Run every test that needs no cluster
-	@$(BIN)/python -m pytest -n 3 -m '$(UNMARKED)' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 4 -m '$(UNMARKED)' $(PYTEST_ARGS)
 
 test-cluster: setup ## Run the tests that need a Kubernetes cluster (KUBECONFIG)
 	@$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS)

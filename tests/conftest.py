@@ -15,8 +15,8 @@ from local_stack.settings import StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 
-GROUPS = ("integration", "stack")
-"""Folders whose tests share a stack."""
+STACKS = ("tests/integration/test_words.py", "tests/integration/", "tests/stack/")
+"""Tests below the same one of these, the first that fits, share a stack."""
 
 
 class StackScheduling(LoadScopeScheduling):
@@ -26,8 +26,7 @@ class StackScheduling(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = nodeid.split("/")[1]
-        return folder if folder in GROUPS else nodeid
+        return next((stack for stack in STACKS if nodeid.startswith(stack)), nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackScheduling:

@@ -46,6 +46,15 @@ class Call:
     outcome: str
 
 
+ALL = [("encode", 0), ("encode", 1), ("encode", 2), ("encode-audio", None), ("merge", None), ("split", None)]
+"""What is made for a film of three chunks, as `made` gives it."""
+
+
+def made(calls: list[Call]) -> list[tuple[str, int | None]]:
+    """Return the verbs, and chunks, of which something came; in a stable order."""
+    return sorted(((call.verb, call.chunk) for call in calls if call.outcome == "made"), key=str)
+
+
 class Mapreel:
     """A running stack whose worker is the paper one, and what a user does with it."""
 

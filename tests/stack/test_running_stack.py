@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from encoding_client.airflow_client import fetch_health
+from local_stack.executor_workers import is_idle_worker
 from local_stack.keys import load_keys
 from local_stack.sweep import marked_processes
 from tests.conftest import StackUnderTest
@@ -34,15 +35,11 @@ def await_true(look: Callable[[], bool], timeout_s: float) -> bool:
 
 
 def test_nothing_listens_beyond_loopback(running_stack: StackUnderTest) -> None:
-    processes = marked_processes(load_keys(running_stack.stack.home).stack_id)
-    addresses = {
-        connection.laddr.ip
-        for process in processes
-        for connection in process.net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    }
+    processes = {process.pid for process in marked_processes(load_keys(running_stack.stack.home).stack_id)}
+    # All of the machine in one look: a task's process may be gone before it could be asked by itself.
+    listening = [one for one in psutil.net_connections() if one.status == psutil.CONN_LISTEN and one.pid in processes]
 
-    assert addresses == {"127.0.0.1"}
+    assert {one.laddr.ip for one in listening} == {"127.0.0.1"}
 
 
 def test_what_is_secret_is_for_its_owner_only(running_stack: StackUnderTest) -> None:
@@ -110,6 +107,22 @@ def test_killed_scheduler_comes_back(running_stack: StackUnderTest) -> None:
     assert await_true(lambda: last_heartbeat(url, "scheduler") > killed, 90)
     # And none of the old one's workers is left waiting for work.
     assert await_true(lambda: count_orphans(running_stack) == 0, 30)
+
+
+def test_a_killed_idle_worker_of_the_executor_makes_the_scheduler_start_anew(running_stack: StackUnderTest) -> None:
+    scheduler = running_stack.stack.states()["scheduler"].pid
+    assert await_true(lambda: bool(idle_workers(scheduler)), 30)
+    time.sleep(6)  # the watcher looks every 5 s: it must have seen the worker alive
+
+    idle_workers(scheduler)[0].kill()
+
+    # Without that, all that is queued from now on stays queued for ever.
+    assert await_true(lambda: running_stack.stack.states()["scheduler"].pid not in (0, scheduler), 30)
+    assert await_true(lambda: count_orphans(running_stack) == 0, 30)
+
+
+def idle_workers(scheduler: int) -> list[psutil.Process]:
+    return [child for child in psutil.Process(scheduler).children() if is_idle_worker(child)]
 
 
 def count_orphans(running_stack: StackUnderTest) -> int:

@@ -1,10 +1,11 @@
 """Names that are options, protocols, patterns, paths or lines elsewhere: each film gets its own output, and no more.
 
-The worst of them in one goes through the real programs.
+One name goes through the real programs; the worst go through the same code in this process.
 """
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -12,12 +13,12 @@ import pytest
 from google.cloud import storage
 
 from encoding_contract.command import Verb
-from encoding_contract.objects import output_name
+from encoding_contract.objects import output_name, report_name
 from encoding_contract.profile import Profile
 from tests.worker.films import FilmShelf
 from tests.worker.work import Work
 
-AWKWARD = [
+WORST = [
     """quotes ' " ` and $(touch pwned) ; rm -rf /.mp4""",
     "-y.mp4",
     "--job=gs://elsewhere",
@@ -29,6 +30,9 @@ AWKWARD = [
     "tab\tand\u2028separator\u202emoc.mp4",
     "👨‍👩‍👧 emoji.mp4",
     unicodedata.normalize("NFD", "é.mp4"),
+]
+AWKWARD = [
+    *WORST,
     "http://127.0.0.1:1/film.mp4",
     "subfile,,start,0,end,0,,:film.mp4",
     "a|b>c<d&e.mp4",
@@ -64,6 +68,27 @@ def tiny(films: FilmShelf) -> Path:
 def make(buckets: storage.Client, film: Path, profile: Profile, folder: Path, name: str) -> Work:
     folder.mkdir(exist_ok=True)
     return Work(buckets, film, profile, folder, name)
+
+
+@pytest.mark.parametrize("name", WORST, ids=[str(number) for number in range(len(WORST))])
+def test_an_awkward_name_goes_the_whole_way(
+    name: str,
+    buckets: storage.Client,
+    tiny: Path,
+    quick: Profile,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    work = make(buckets, tiny, quick, tmp_path / "work", name)
+    work.split()
+    report = work.merge()
+    expected = output_name("", name, quick.container)
+    found = {blob.name for blob in buckets.list_blobs(work.job.output_bucket)}
+    assert {expected, report_name(expected)} <= found
+    assert report.source.address.name == name
+    assert sorted(os.listdir(tmp_path)) == ["work"]
+    assert work.job.source.address.url not in " ".join(word for line in report.commands for word in line.split())
 
 
 def test_every_name_has_an_output_of_its_own(quick: Profile) -> None:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 import httpx
 
 from encoding_client.airflow_client import Health, fetch_health
+from local_stack.executor_workers import ExecutorWorkers
 from local_stack.home import Home
 from local_stack.keys import load_keys
 from local_stack.ports import remembered_ports
@@ -96,7 +97,7 @@ def main() -> int:
         return 1
     supervisor, told_to_stop = Supervisor(ports, keys), threading.Event()
     watch = Watch(settings.heartbeat_old_s, settings.heartbeat_grace_s)
-    parent, scheduler = os.getppid(), 0
+    parent, scheduler, workers = os.getppid(), 0, ExecutorWorkers()
     signal.signal(signal.SIGTERM, lambda *_: told_to_stop.set())
     while not told_to_stop.wait(CHECK_EVERY_S):
         health = _ask_health(ports.airflow_url)
@@ -106,7 +107,11 @@ def main() -> int:
             for name, reason in due.items():
                 logger.warning("%s: %s; restarting it", name, reason)
                 supervisor.restart(name)
-            if states[SCHEDULER].pid != scheduler:
+            if lost := workers.lost(states[SCHEDULER].pid):
+                logger.warning("%s: %d workers of its executor were killed; killing it too", SCHEDULER, lost)
+                # Asked to stop, it would wait for workers that wait for a lock for ever. Encodes that run go on.
+                os.kill(states[SCHEDULER].pid, signal.SIGKILL)
+            elif states[SCHEDULER].pid != scheduler:
                 scheduler = states[SCHEDULER].pid
                 if ended := end_idle_orphans(keys.stack_id):
                     logger.info("the scheduler is a new one; ended %d idle workers of the last one", ended)

@@ -10,13 +10,12 @@ from collections.abc import Callable
 import psutil
 
 from local_stack.environment import STACK_MARK
+from local_stack.executor_workers import is_idle_worker
 
 logger = logging.getLogger(__name__)
 
 _PATIENCE_S = 5.0
 _SCHEDULER = "scheduler"
-_IDLE_WORKER = "LocalExecutor: <idle>"
-"""How Airflow's LocalExecutor names a worker that has nothing to do."""
 
 
 def marked_processes(stack_id: str) -> list[psutil.Process]:
@@ -46,8 +45,9 @@ def end_idle_orphans(stack_id: str) -> int:
 
 def _is_idle_orphan(process: psutil.Process) -> bool:
     try:
-        title = " ".join(process.cmdline())
-        return _IDLE_WORKER in title and (parent := process.parent()) is not None and _SCHEDULER not in parent.cmdline()
+        return (
+            is_idle_worker(process) and (parent := process.parent()) is not None and _SCHEDULER not in parent.cmdline()
+        )
     except psutil.Error:
         return False
 
