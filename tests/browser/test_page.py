@@ -138,11 +138,12 @@ def test_a_stale_film_is_reprocessed(admin: Page, stack: BrowsedStack, encoded: 
     expect(row(admin, encoded).locator(".badge")).to_have_text("stale", timeout=60_000)
 
     frame.get_by_role("button", name=f"Reprocess {encoded}").click()
+    frame.get_by_role("heading", name=encoded, level=1).wait_for()
 
     expect(frame.locator(".badge")).to_have_text(re.compile("waiting|running"))
     expect(frame.locator(".badge")).to_have_text("done", timeout=ENCODED_MS)
     admin.reload()
-    expect(frame.get_by_text("crf 34")).to_be_visible()
+    expect(frame.get_by_text("quick: libx264, crf 34")).to_be_visible()
 
 
 def test_a_viewer_sees_and_cannot_start(viewer: Page, encoded: str) -> None:
@@ -190,7 +191,7 @@ def test_the_page_is_used_by_keyboard(admin: Page, encoded: str) -> None:
     focused = []
     for _ in range(60):
         admin.keyboard.press("Tab")
-        text = admin.evaluate("() => document.activeElement.innerText || document.activeElement.name || ''")
+        text = admin.evaluate("() => document.activeElement.name || document.activeElement.innerText || ''")
         focused.append(text.strip())
         if text.strip() == encoded:
             break
