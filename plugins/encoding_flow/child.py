@@ -22,9 +22,15 @@ class ChildProcess:
     The kernel sends the child SIGTERM when this process dies, however it dies (PR_SET_PDEATHSIG, set by util-linux's
     ``setpriv``, as Python's ``preexec_fn`` is not safe beside threads). And where the process above this one dies,
     Airflow's supervisor that is, the child is ended too: nobody would take its result.
+
+    Args:
+        argv: the command.
+        environment: all of its environment.
+        grace_s: how long it may take to end when it is asked to.
+        handed_on: file descriptors that it gets too.
     """
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], grace_s: float) -> None:
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], grace_s: float, *handed_on: int) -> None:
         self._grace_s = grace_s
         setpriv = shutil.which(_SETPRIV)
         bound = [setpriv, "--pdeathsig", "TERM", "--", *argv] if setpriv else list(argv)
@@ -38,6 +44,7 @@ class ChildProcess:
             encoding="utf-8",
             errors="replace",
             start_new_session=True,
+            pass_fds=handed_on,
         )
         threading.Thread(target=self._follow_parent, args=(os.getppid(),), daemon=True).start()
 

@@ -68,8 +68,9 @@ class LocalVerb(BaseOperator):
             settings = load_flow_settings()
             argv = [str(find_program(settings)), *command.to_argv()[1:]]
             slots = Parallelism.parse(settings.parallelism).count_slots(count_cpus())
-        with tempfile.NamedTemporaryFile(prefix="mapreel-last-word-") as last_word:
-            environment = {**os.environ, _LAST_WORD_VARIABLE: last_word.name}
+        # Without a name on disk, so that a task that is killed leaves nothing behind.
+        with tempfile.TemporaryFile() as last_word:
+            environment = {**os.environ, _LAST_WORD_VARIABLE: f"/dev/fd/{last_word.fileno()}"}
             if command.verb is Verb.ENCODE:
                 # As many encoders run at a time as the pool has slots; together they take all CPUs. The other verbs
                 # run alone in their film, and take the worker's default, which is all CPUs.
@@ -77,14 +78,15 @@ class LocalVerb(BaseOperator):
                 share = str(max(1, count_cpus() // slots))
                 environment[_THREADS_VARIABLE] = environment.get(_THREADS_VARIABLE) or share
             self.log.info("Running %s", " ".join(argv))
-            self._child = ChildProcess(argv, environment, _GRACE_S)
+            self._child = ChildProcess(argv, environment, _GRACE_S, last_word.fileno())
             try:
                 for line in self._child.read_lines():
                     self.log.info("%s", line)
                 status = self._child.wait()
             finally:
                 self._child.close()
-            said = Path(last_word.name).read_text(encoding="utf-8", errors="replace")
+            last_word.seek(0)
+            said = last_word.read().decode("utf-8", errors="replace")
         doing = f"{command.verb.value} of {command.job_url}" + ("" if self.chunk is None else f", chunk {self.chunk}")
         raise_for_exit(status, doing, said)
 

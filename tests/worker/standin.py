@@ -35,6 +35,18 @@ if is_encoding:
 os.execv(REAL, [REAL, *arguments])
 """
 
+# Killed from outside, as for want of memory: at the first look, and where a piece is held against its source.
+KILLED_AT_LOOK = """
+if "null" in arguments and not is_encoding:
+    os.kill(os.getpid(), 9)
+os.execv(REAL, [REAL, *arguments])
+"""
+KILLED_AT_PIECE = """
+if "framecrc" in arguments and any(each.startswith("file:") for each in arguments):
+    os.kill(os.getpid(), 9)
+os.execv(REAL, [REAL, *arguments])
+"""
+
 # Drops the last frames on their way to the encoder, and ends with success.
 LOSSY = """
 if is_encoding:

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore::pytest.Pyt
 
 MakeWork = Callable[..., Work]
 
-ROUNDS = int(os.environ.get("MAPREEL_FAULT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("MAPREEL_FAULT_ROUNDS", "1"))
 SEED = int(os.environ.get("MAPREEL_FAULT_SEED") or random.SystemRandom().randrange(10**9))
 TRIES = 12
 

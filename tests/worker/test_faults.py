@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ import pytest
 from encoding_contract.command import Verb
 from encoding_contract.errors import ExitCode
 from encoding_contract.profile import Profile
+from encoding_worker.scratch import scratch_folder
 from tests.worker import standin
 from tests.worker.films import FilmShelf
 from tests.worker.looks import check_frames, check_sound
@@ -83,6 +85,23 @@ def test_an_encode_that_was_killed_is_done_again_from_its_start(
     check_sound(work.film, work.fetch_output())
 
 
+def test_a_worker_that_was_killed_takes_its_encoder_with_it_and_the_next_one_removes_its_scratch(
+    films: FilmShelf, whole: Profile, make_work: MakeWork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = make_work(films["plain.mp4"], whole)
+    work.split()
+    running = Running(work, standin.write_standin(tmp_path / "ffmpeg", standin.SLOW))
+    encoder = running.await_encoder()
+    running.process.kill()
+    assert len(running.end().scratch) == 1
+    psutil.wait_procs([encoder], timeout=10)
+    assert not encoder.is_running()
+    monkeypatch.setattr(tempfile, "tempdir", str(work.scratch))
+    with scratch_folder() as live:
+        assert work.run(Verb.ENCODE, 0).scratch == [live.name]
+    assert list(work.scratch.iterdir()) == []
+
+
 @pytest.mark.parametrize("behaviour", [standin.SLOW, standin.STUBBORN], ids=["working", "deaf"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_the_encoder_and_leaves_nothing(
@@ -120,6 +139,19 @@ def test_an_encoder_that_fails_says_how(films: FilmShelf, whole: Profile, make_w
     ended = work.run(Verb.ENCODE, 0, IMAGEIO_FFMPEG_EXE=broken)
     parts = (f"job {work.job.id} chunk 0", "exit code 3", "the disk is | on fire", "command: ffmpeg ")
     work.check_refused(ended, ExitCode.TRANSIENT, *parts)
+
+
+@pytest.mark.parametrize("behaviour", [standin.KILLED_AT_LOOK, standin.KILLED_AT_PIECE], ids=["look", "piece"])
+def test_an_ffmpeg_that_is_killed_says_nothing_of_the_source(
+    films: FilmShelf, quick: Profile, make_work: MakeWork, tmp_path: Path, behaviour: str
+) -> None:
+    work = make_work(films["plain.mp4"], quick)
+    killed = standin.write_standin(tmp_path / "ffmpeg", behaviour)
+    ended = work.run(Verb.SPLIT, IMAGEIO_FFMPEG_EXE=killed)
+    work.check_refused(
+        ended, ExitCode.TRANSIENT, "ffmpeg was killed from outside by signal SIGKILL", "it is tried again"
+    )
+    assert not work.blob(work.objects.plan).exists()
 
 
 def test_an_encoder_that_loses_frames_is_refused(

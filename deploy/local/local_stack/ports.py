@@ -73,7 +73,10 @@ def choose_ports(home: Home, settings: StackSettings) -> Ports:
         if kept not in (None, chosen[name]):
             logger.warning("port %d of %s is taken by another program now; %d is used", kept, name, chosen[name])
     ports = Ports(**chosen)
-    home.ports.write_text(ports.model_dump_json() + "\n")
+    # Whole or not at all, whenever this process is killed.
+    part = home.ports.with_name(home.ports.name + ".part")
+    part.write_text(ports.model_dump_json() + "\n")
+    part.replace(home.ports)
     return ports
 
 

@@ -37,13 +37,19 @@ def await_supervisor(supervisor: Supervisor, home: Home) -> int:
     return pid
 
 
-def await_airflow(ports: Ports, home: Home) -> None:
+def await_airflow(ports: Ports, supervisor: Supervisor, home: Home) -> None:
     """Wait until every component of Airflow has a heartbeat.
 
     Raises:
-        StartFailed: one has none in time; says which, and where its log is.
+        StartFailed: one has none in time; says which, and where its log is. Or nothing is there to wait for.
     """
-    late = _until(lambda: unhealthy_programs(ports.airflow_url), lambda found: not found, READY_TIMEOUT_S, every_s=0.5)
+
+    def look() -> list[str] | None:
+        return unhealthy_programs(ports.airflow_url) if supervisor.pid() is not None else None
+
+    late = _until(look, lambda found: not found, READY_TIMEOUT_S, every_s=0.5)
+    if late is None:
+        raise StartFailed(f"supervisord was killed while Airflow started; see {home.logs / 'supervisord.log'}")
     if late:
         logs = ", ".join(str(home.logs / f"{name}.log") for name in late)
         raise StartFailed(f"{' and '.join(late)} did not come up in {READY_TIMEOUT_S} s; see {logs}")

@@ -150,7 +150,7 @@ class Stack:
 
     def _await_ready(self, stack: RunningStack, tell: Tell) -> None:
         tell("waiting for Airflow")
-        await_airflow(stack.ports, self.home)
+        await_airflow(stack.ports, Supervisor(stack.ports, stack.keys), self.home)
         with closing(open_storage(stack.ports.storage_url)) as buckets:
             ensure_buckets(buckets, BUCKETS)
 

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import threading
@@ -23,7 +24,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import psutil
 
-from encoding_contract.errors import EncoderFault, IncompatibleVersion
+from encoding_contract.errors import EncoderFault, IncompatibleVersion, TransientFault
 from encoding_contract.manifest import Timing
 from encoding_worker import settings
 from encoding_worker.interruption import interruption
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 OLDEST_MAJOR = 7
 """-enc_time_base demux, and the scheduler that feeds two outputs from one decoder without a deadlock."""
 
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
 _PROGRESS_EVERY_S = 10
 _MESSAGES_KEPT = 5000
 """Lines of stderr: each stream, chapter and tag of a film is one."""
@@ -64,6 +66,16 @@ def ffmpeg_version() -> str:
     """Return the version of the ffmpeg program, as it states it."""
     banner = subprocess.run([find_ffmpeg(), "-version"], capture_output=True, text=True, check=True).stdout
     return banner.split()[2]
+
+
+def _leash() -> list[str]:
+    """Return what makes the kernel kill a program when this process dies, however it dies.
+
+    By util-linux's ``setpriv``, where there is one: Python's ``preexec_fn`` is not safe beside threads. In a pod, and
+    in Airflow's local runtime, others end what is left; a worker that somebody runs by hand has nobody else.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 
 class Run:
@@ -105,6 +117,7 @@ def run_ffmpeg(
         most_mib: it is stopped when it holds so much memory.
 
     Raises:
+        FfmpegKilled: somebody else ended it.
         EncoderFault: it failed or stalled; carries the quoted command, the exit code and the last lines of stderr.
         BoundsPassed: it took more time or memory than it may.
     """
@@ -115,7 +128,7 @@ def run_ffmpeg(
     logger.debug("%s: %s", what, quote(command))
     started = time.monotonic()
     process = subprocess.Popen(
-        command,
+        [*_leash(), *command],
         stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -137,6 +150,11 @@ def run_ffmpeg(
         )
     if watch.feed_error is not None:
         raise watch.feed_error
+    if -process.returncode in _FROM_OUTSIDE:
+        raise FfmpegKilled(
+            f"{what}: ffmpeg was killed from outside by {_ending(process.returncode)}, by hand or for want of memory; "
+            f"it is tried again; command: {quote(command)}"
+        )
     if process.returncode != 0:
         tail = " | ".join(list(watch.tail)[-6:]) or "it said nothing"
         raise FfmpegFailed(
@@ -145,6 +163,10 @@ def run_ffmpeg(
             process.returncode,
         )
     return Run(command, stdout, list(watch.messages), timing)
+
+
+class FfmpegKilled(TransientFault):
+    """ffmpeg was ended from outside, which says nothing of the source."""
 
 
 class FfmpegFailed(EncoderFault):
