@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,5 +85,8 @@ class MeasuredJob:
 def open_stage() -> Iterator[Stage]:
     """Start an emulator with its buckets; all that was put in goes at the end, made films stay."""
     KEPT.mkdir(parents=True, exist_ok=True)
+    # As in the image: else each start of a verb would compile its packages where Python may not keep what it compiled.
+    for packages in (sysconfig.get_path("purelib"), REPOSITORY / "plugins", REPOSITORY / "images" / "encoder"):
+        compileall.compile_dir(packages, quiet=2)
     with TemporaryDirectory(prefix="mapreel-bench-") as folder, running_emulator():
         yield Stage(Path(folder), FilmShelf(KEPT), make_buckets())

@@ -1,6 +1,7 @@
 """The command ``mapreel``: a pod's verbs, each usable by hand.
 
-Ends with the exit code that tells Airflow whether to try again; the last line of stderr says why.
+Ends with the exit code that tells Airflow whether to try again; the last line of stderr says why. Each verb imports
+what it alone needs: of a short chunk, starting the program is most of the work.
 """
 
 from __future__ import annotations
@@ -14,25 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-import yaml
-from rich.console import Console
-from rich.table import Table
 
 from encoding_contract.command import Verb
 from encoding_contract.errors import ExitCode, MapreelError
 from encoding_contract.lines import one_line
 from encoding_contract.objects import JobObjects
-from encoding_contract.profile import parse_profile
 from encoding_worker import settings
-from encoding_worker.audio import encode_audio
-from encoding_worker.difference import find_differences
-from encoding_worker.encode import encode
 from encoding_worker.hanging import hang_watch
 from encoding_worker.interruption import interruption
-from encoding_worker.lineage import load_report, print_lineage
-from encoding_worker.merge import merge
 from encoding_worker.scratch import remove_scratch, scratch_folder
-from encoding_worker.split import split
 from encoding_worker.store import Store
 from encoding_worker.task import Task, load_job, program_version
 
@@ -47,30 +38,42 @@ ChunkOption = Annotated[int, typer.Option("--chunk", min=0, help="The chunk's in
 @app.command(Verb.SPLIT.value)
 def split_command(job: JobOption) -> None:
     """Cut the source into chunks that decode alone, and write the plan."""
-    _run(Verb.SPLIT, job, None, lambda task: split(task))
+    from encoding_worker.split import split
+
+    _run(Verb.SPLIT, job, None, split)
 
 
 @app.command(Verb.ENCODE.value)
 def encode_command(job: JobOption, chunk: ChunkOption) -> None:
     """Encode one chunk."""
+    from encoding_worker.encode import encode
+
     _run(Verb.ENCODE, job, chunk, lambda task: encode(task, chunk))
 
 
 @app.command(Verb.ENCODE_AUDIO.value)
 def encode_audio_command(job: JobOption) -> None:
     """Encode all audio tracks, each as a whole."""
-    _run(Verb.ENCODE_AUDIO, job, None, lambda task: encode_audio(task))
+    from encoding_worker.audio import encode_audio
+
+    _run(Verb.ENCODE_AUDIO, job, None, encode_audio)
 
 
 @app.command(Verb.MERGE.value)
 def merge_command(job: JobOption) -> None:
     """Join the chunks, prove the film whole, and publish it."""
-    _run(Verb.MERGE, job, None, lambda task: merge(task))
+    from encoding_worker.merge import merge
+
+    _run(Verb.MERGE, job, None, merge)
 
 
 @app.command("lineage")
 def lineage_command(output: Annotated[str, typer.Argument(help="A published film: gs://OUT/NAME")]) -> None:
     """Say where a published film comes from: source, job, chunks, versions, times, proof."""
+    from rich.console import Console
+
+    from encoding_worker.lineage import load_report, print_lineage
+
     try:
         report = load_report(Store(), output)
     except MapreelError as error:
@@ -84,6 +87,13 @@ def diff_command(
     output: Annotated[str, typer.Option("--output", envvar="MAPREEL_OUTPUT", help="gs://OUT[/PREFIX]")],
 ) -> None:
     """Say how many published films and chunks a changed profile would encode again, before anything runs."""
+    import yaml
+    from rich.console import Console
+    from rich.table import Table
+
+    from encoding_contract.profile import parse_profile
+    from encoding_worker.difference import find_differences
+
     try:
         changed = parse_profile(profile.stem, yaml.safe_load(profile.read_text()))
         differences = list(find_differences(Store(), output, changed))

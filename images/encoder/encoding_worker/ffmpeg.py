@@ -41,13 +41,22 @@ _MESSAGES_KEPT = 5000
 _VERSION = re.compile(r"ffmpeg version n?(\d+)\.(\S+)")
 
 
-@functools.cache
 def find_ffmpeg() -> str:
     """Return the path of the ffmpeg program.
 
     Raises:
         IncompatibleVersion: there is none, or it is too old.
     """
+    return _look_at_ffmpeg()[0]
+
+
+def ffmpeg_version() -> str:
+    """Return the version of the ffmpeg program, as it states it."""
+    return _look_at_ffmpeg()[1]
+
+
+@functools.cache
+def _look_at_ffmpeg() -> tuple[str, str]:
     remedy = "install the locked requirements (imageio-ffmpeg), or unset IMAGEIO_FFMPEG_EXE"
     try:
         path: str = imageio_ffmpeg.get_ffmpeg_exe()
@@ -58,14 +67,7 @@ def find_ffmpeg() -> str:
     if match is None or int(match[1]) < OLDEST_MAJOR:
         found = banner.splitlines()[0][:80] if banner else "nothing"
         raise IncompatibleVersion(f"{path}: expected ffmpeg {OLDEST_MAJOR} or later, found {found!r}; {remedy}")
-    return path
-
-
-@functools.cache
-def ffmpeg_version() -> str:
-    """Return the version of the ffmpeg program, as it states it."""
-    banner = subprocess.run([find_ffmpeg(), "-version"], capture_output=True, text=True, check=True).stdout
-    return banner.split()[2]
+    return path, banner.split()[2]
 
 
 def _leash() -> list[str]:

@@ -39,6 +39,7 @@ class Store:
         else:
             with _explained("Google's credentials"):
                 self._client = storage.Client()
+        self._seen_buckets: set[str] = set()
 
     def read(self, address: ObjectAddress) -> bytes | None:
         """Return a small object whole, or ``None`` where there is none."""
@@ -200,12 +201,15 @@ class Store:
         return found[1] if found else 0
 
     def _refuse_missing_bucket(self, bucket: str) -> None:
+        if bucket in self._seen_buckets:
+            return
         try:
             self._client.get_bucket(bucket, retry=_RETRY)
         except gcs_errors.Forbidden:
-            return  # may read objects, but not the bucket's own data: that is enough
+            pass  # may read objects, but not the bucket's own data: that is enough
         except gcs_errors.NotFound:
             raise BucketRefused(f"gs://{bucket}: there is no such bucket; make it, then clear the task") from None
+        self._seen_buckets.add(bucket)
 
 
 @contextmanager
