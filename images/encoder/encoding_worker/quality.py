@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 KEPT_BYTES = 256 * 1024 * 1024
 """Raw frames that may lie in the scratch: 82 of 1080p, 10 of 2160p with 10 bits."""
 
-_FRAMES_PER_WINDOW = 24
+_FRAMES_PER_WINDOW = 12
 _CHUNK_FRAMES_PER_WINDOW = 1000
 _MOST_WINDOWS = 16
-_CPU_SHARE = 0.03
+_CPU_SHARE = 0.015
 """Of the encoder's CPU time; the first window is measured in any case."""
 _SMALL_PIXELS = 50_000_000
 """A chunk of fewer is encoded in a second or two, and a program's start alone would be a tenth of that."""
