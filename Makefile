@@ -16,6 +16,9 @@ MEDIA ?=
 OUT ?=
 PYTEST_ARGS ?=
 ONLY ?=
+ROUNDS ?= 50
+SEED ?=
+MINUTES ?= 120
 FILM ?=
 
 UNMARKED := not cluster and not compose and not browser and not corpus and not faults and not bench_quick
@@ -26,7 +29,7 @@ RUNTIME_SETTINGS = export MAPREEL_RUNTIME=$(RUNTIME) && if [ "$(RUNTIME)" = kube
 	  image=$$(./deploy/kubernetes/prepare) && export MAPREEL_ENCODER_IMAGE="$$image" \
 	    MAPREEL_POD_TEMPLATE="$${MAPREEL_POD_TEMPLATE:-$(POD_TEMPLATE)}"; fi
 
-.PHONY: help setup demo up down status test test-cluster test-compose test-browser test-faults bench bench-quick docs \
+.PHONY: help setup demo up down status test test-cluster test-compose test-browser test-faults faults soak bench bench-quick docs \
   screenshots images corpus lint format lock clean
 
 # Paths travel by the environment, so that blanks, quotes and dollars in them stay what they are.
@@ -88,6 +91,12 @@ test-browser: setup ## Run the tests that need Chromium, on a stack of their own
 
 test-faults: setup ## Run the tests that kill processes again and again
 	@$(BIN)/python -m pytest -m faults $(PYTEST_ARGS)
+
+faults: setup ## The same for hours: rounds of faults, told as they come [ROUNDS=50] [SEED=n]
+	@MAPREEL_FAULT_ROUNDS='$(ROUNDS)' MAPREEL_FAULT_SEED='$(SEED)' $(BIN)/python -m pytest -s -m faults $(PYTEST_ARGS)
+
+soak: setup ## Films again and again, a fifth of them broken [MINUTES=120]
+	@MAPREEL_SOAK_MINUTES='$(MINUTES)' $(BIN)/python -m pytest -s tests/integration/test_load.py $(PYTEST_ARGS)
 
 bench-quick: setup ## Measure what is cheap to measure, and hold it against its limits
 	@$(BIN)/python -m pytest -m bench_quick $(PYTEST_ARGS)
