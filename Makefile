@@ -89,8 +89,8 @@ test-compose: setup ## Run the tests that need a Docker engine with Compose (DOC
 test-browser: setup ## Run the tests that need Chromium, on a stack of their own
 	@$(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
 
-test-faults: setup ## Run the tests that kill processes again and again
-	@$(BIN)/python -m pytest -m faults $(PYTEST_ARGS)
+test-faults: setup ## Run the tests that do harm: killed processes, a bad bucket, full disks, many films
+	@$(BIN)/python -m pytest -n 3 -m faults $(PYTEST_ARGS)
 
 faults: setup ## The same for hours: rounds of faults, told as they come [ROUNDS=50] [SEED=n]
 	@MAPREEL_FAULT_ROUNDS='$(ROUNDS)' MAPREEL_FAULT_SEED='$(SEED)' $(BIN)/python -m pytest -s -m faults $(PYTEST_ARGS)
@@ -104,8 +104,8 @@ bench-quick: setup ## Measure what is cheap to measure, and hold it against its 
 bench: setup ## Measure all, and write docs/performance.md [ONLY=name] [FILM=path]
 	@$(if $(FILM),MAPREEL_BENCH_FILM="$$FILM") $(BIN)/python -m bench $(ONLY)
 
-docs: ## Not there yet
-	@echo "make $@: is not written yet" >&2; exit 1
+docs: setup ## Make the page of licences anew out of what is installed
+	@$(BIN)/python docs/licences.py
 
 screenshots: setup ## Make the pictures of docs/images anew, on a stack of their own (Chromium)
 	@$(BIN)/python -m tests.browser.screenshots docs/images

@@ -1,12 +1,26 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser import chromium
 from tests.browser.stack import VIEWER, BrowsedStack
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the windows show at that moment."""
+    report = yield
+    windows = {name: value for name, value in getattr(item, "funcargs", {}).items() if isinstance(value, Page)}
+    if report.failed and report.when == "call":
+        for name, page in windows.items():
+            frames = [frame.locator("body").inner_text() for frame in page.frames]
+            report.sections.append((f"{name} at {page.url}", "\n---\n".join(frames)))
+    return report
 
 
 @pytest.fixture(scope="session")

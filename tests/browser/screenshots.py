@@ -18,9 +18,11 @@ from local_stack.environment import INPUT_BUCKET
 from tests.browser.chromium import framed, log_in, running_browser
 from tests.browser.stack import BrowsedStack
 
-LIMIT_BYTES = 150_000
+LIMIT_BYTES = 250_000
 DONE, FAILED, NEW = "harbour.mp4", "notes.mp4", "forest walk.mp4"
 _ENCODED_MS = 400_000
+# Airflow's pages fade in, and ask for their figures after that.
+_SETTLE_MS = 2_000
 
 Lead = Callable[[Page, BrowsedStack], None]
 _shots: dict[str, Lead] = {}
@@ -36,9 +38,9 @@ def shot(name: str) -> Callable[[Lead], Lead]:
     return register
 
 
-def run_of_done(page: Page) -> str:
-    """Return the address of the run that encoded the film that is done."""
-    page.goto(f"/plugin/videos/mapreel/video?name={DONE}")
+def run_of(page: Page, film: str) -> str:
+    """Return the address of a film's run."""
+    page.goto(f"/plugin/videos/mapreel/video?name={film}")
     link = framed(page).get_by_role("link", name="Open the run in Airflow")
     return str(link.evaluate("link => new URL(link.href).pathname"))
 
@@ -59,17 +61,64 @@ def show_video(page: Page, stack: BrowsedStack) -> None:
 
 @shot("grid")
 def show_grid(page: Page, stack: BrowsedStack) -> None:
-    page.goto(run_of_done(page))
+    page.goto(run_of(page, DONE))
     page.get_by_text("encode_chunk").first.wait_for()
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(_SETTLE_MS)
+
+
+@shot("mapped")
+def show_mapped_chunks(page: Page, stack: BrowsedStack) -> None:
+    page.goto(f"{run_of(page, DONE)}/tasks/encode_chunk/mapped")
+    page.get_by_text("chunk 3").first.wait_for()
+    page.wait_for_timeout(_SETTLE_MS)
+
+
+@shot("log")
+def show_log_of_a_failure(page: Page, stack: BrowsedStack) -> None:
+    page.goto(f"{run_of(page, FAILED)}/tasks/split_video")
+    page.get_by_text("is no video").first.wait_for()
+    page.wait_for_timeout(_SETTLE_MS)
+
+
+@shot("clear")
+def show_clear_dialog(page: Page, stack: BrowsedStack) -> None:
+    page.goto(f"{run_of(page, DONE)}/tasks/encode_chunk/mapped/3")
+    page.get_by_text("encode --job gs://").first.wait_for()
+    page.keyboard.press("Shift+C")
+    page.get_by_role("dialog").wait_for()
+    page.wait_for_timeout(_SETTLE_MS)
 
 
 @shot("trigger")
 def show_trigger_form(page: Page, stack: BrowsedStack) -> None:
-    page.goto("/dags/encode_video")
+    open_trigger_form(page, "encode_video")
+
+
+@shot("scan")
+def show_scan_form(page: Page, stack: BrowsedStack) -> None:
+    open_trigger_form(page, "scan_videos")
+
+
+@shot("backfill")
+def show_backfill_form(page: Page, stack: BrowsedStack) -> None:
+    open_trigger_form(page, "scan_videos")
+    page.get_by_role("dialog").get_by_text("Backfill", exact=True).first.click()
+    page.wait_for_timeout(_SETTLE_MS)
+
+
+@shot("pools")
+def show_pools(page: Page, stack: BrowsedStack) -> None:
+    page.goto("/pools")
+    page.get_by_text("encoding").first.wait_for()
+    page.wait_for_timeout(_SETTLE_MS)
+
+
+def open_trigger_form(page: Page, dag: str) -> None:
+    """Open the form that starts a run of a DAG."""
+    page.goto(f"/dags/{dag}")
     page.get_by_role("button", name="Trigger").first.click()
     page.get_by_role("dialog").wait_for()
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(_SETTLE_MS)
 
 
 def make_films(page: Page, stack: BrowsedStack) -> None:

@@ -66,7 +66,7 @@ class Health:
 
 
 def memory_mib(stack: Stack) -> dict[str, int]:
-    """Return what each of Airflow's programs holds, with its own children but without tasks."""
+    """Return what the main process of each of Airflow's programs holds."""
     states = stack.states()
     held = {}
     for name in (API_SERVER, DAG_PROCESSOR, SCHEDULER, TRIGGERER):

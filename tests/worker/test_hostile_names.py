@@ -21,7 +21,7 @@ from tests.worker.work import Work
 WORST = [
     """quotes ' " ` and $(touch pwned) ; rm -rf /.mp4""",
     "-y.mp4",
-    "--job=gs://elsewhere",
+    "--job=elsewhere",
     "%d %s %05d %(name)s {0}.mp4",
     "film-%03d.mp4",
     "concat:a.mp4|b.mp4",
@@ -50,6 +50,7 @@ AWKWARD = [
 # fake-gcs-server keeps each object as a file: its system takes no name of more than 255 bytes in one piece, and it
 # splits names at "/" and cleans ".." (Cloud Storage takes all of these).
 BEYOND_EMULATOR = [
+    "--job=gs://elsewhere",
     "../../../../etc/passwd",
     "a/../film.mp4",
     "line\nbreak\r\nand \x1b[2K.mp4",
