@@ -59,16 +59,23 @@ with DAG(
     tags=[Tag.VIDEO, Tag.SCAN],
     params={
         **profile_params(profiles, settings.default_profile),
-        "prefix": Param("", type="string", title="Prefix", description="Only names that begin with it"),
+        # Airflow's form takes an empty field of a type without null for a missing one, and starts nothing.
+        "prefix": Param(
+            None, type=["string", "null"], title="Prefix", description="Only names that begin with it; empty: all"
+        ),
         "include": Param(
-            [],
-            type="array",
+            None,
+            type=["array", "null"],
             items={"type": "string"},
             title="Include",
             description="Shell patterns, one a line; a * matches slashes too. Empty: all",
         ),
         "exclude": Param(
-            [], type="array", items={"type": "string"}, title="Exclude", description="Shell patterns, one a line"
+            None,
+            type=["array", "null"],
+            items={"type": "string"},
+            title="Exclude",
+            description="Shell patterns, one a line",
         ),
         "min_age_s": Param(
             0,

@@ -108,16 +108,16 @@ class BucketPollTrigger(BaseEventTrigger):
         """Look for ever; a fault of the bucket is logged and waited out, as scheduled scans go on without it."""
         from encoding_flow.settings import load_bucket_settings
 
-        seen: set[int] | None = None
+        # The first look tells of all that lies there: nobody knows what came while nobody looked.
+        seen: set[int] = set()
         while True:
             try:
                 found = await asyncio.to_thread(list_generations, load_bucket_settings().input)
             except MapreelError as error:
                 logger.warning("%s; scheduled scans go on", error)
-                await asyncio.sleep(_PAUSE_AFTER_FAULT_S)
+                await asyncio.sleep(min(_PAUSE_AFTER_FAULT_S, 5 * self.every_s))
                 continue
-            # What lies there at the first look is the scheduled scan's business.
-            arrived = 0 if seen is None else len(found - seen)
+            arrived = len(found - seen)
             seen = found
             if arrived:
                 yield TriggerEvent({"objects": arrived})  # type: ignore[no-untyped-call]

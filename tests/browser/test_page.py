@@ -117,6 +117,18 @@ def test_what_the_browser_cannot_play_is_said(admin: Page, stack: BrowsedStack) 
     expect(framed(admin).get_by_role("link", name="Download")).to_be_visible()
 
 
+def test_a_scan_is_started_by_its_form(admin: Page, stack: BrowsedStack) -> None:
+    admin.goto("/dags/scan_videos")
+    admin.get_by_role("button", name="Trigger").first.click()
+    dialog = admin.get_by_role("dialog")
+    dialog.get_by_text("Only names that begin with it").wait_for()
+
+    dialog.get_by_role("button", name="Trigger", exact=True).click()
+
+    expect(dialog).to_be_hidden()
+    expect(admin.get_by_text(re.compile("^manual__")).first).to_be_visible()
+
+
 def test_a_failed_video_says_why(admin: Page, stack: BrowsedStack) -> None:
     stack.upload_text(BROKEN)
     frame = open_list(admin)
