@@ -34,9 +34,9 @@ def backfill(mapreel: Mapreel, behaviour: str, **conf: Any) -> None:
     }
 
     def create() -> bool:
-        # Airflow refuses a backfill while SQLite is busy, with 503, and with 409 while another one is not yet closed.
+        # Airflow refuses a backfill while SQLite is busy, with 500 or 503, and with 409 while another one is not yet closed.
         answer = mapreel.request("POST", "backfills", json=body)
-        assert answer.status_code in (200, 409, 503), answer.text
+        assert answer.status_code in (200, 409, 500, 503), answer.text
         return answer.is_success
 
     mapreel.await_that(create, "a backfill to be created")

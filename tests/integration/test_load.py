@@ -96,7 +96,7 @@ class Wave:
         while True:
             assert time.monotonic() < deadline, f"not over within {WAVE_S} s: {self._states(running)}"
             scan = self._mapreel.scan(prefix=self._prefix, limit=1000)
-            if "0 to start, 0 under way" in (summary := self._mapreel.log("scan_videos", scan, "find_new_videos")):
+            if ": 0 to start, 0 under way" in (summary := self._mapreel.log("scan_videos", scan, "find_new_videos")):
                 break
             time.sleep(5)
         assert f"{len(self._broken)} failed, 0 left" in summary
