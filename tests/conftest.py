@@ -15,7 +15,7 @@ from local_stack.settings import StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 
-STACKS = ("tests/integration/test_words.py", "tests/integration/", "tests/stack/")
+STACKS = ("tests/integration/test_words.py", "tests/integration/", "tests/stack/", "tests/browser/")
 """Tests below the same one of these, the first that fits, share a stack."""
 
 

