@@ -9,7 +9,7 @@ import hashlib
 import re
 
 from encoding_contract.errors import BadInput
-from encoding_contract.job import JobId
+from encoding_contract.job import JobId, ObjectAddress
 from encoding_contract.profile import Container
 
 _JOB_URL = re.compile(r"gs://(?P<bucket>[^/]+)/jobs/(?P<id>[0-9a-f]{32})/job\.json")
@@ -70,6 +70,11 @@ class JobObjects:
     def audio_track(self, position: int) -> str:
         """An encoded audio track, counted from 0 among the source's audio tracks."""
         return f"{self.prefix}audio/{position:03d}.mka"
+
+
+def source_claim_name(source: ObjectAddress) -> str:
+    """Return the name of the work object that tells which run was last at a source, whatever its settings."""
+    return f"sources/{hashlib.sha256(source.url.encode()).hexdigest()}.json"
 
 
 def output_name(prefix: str, source_name: str, container: Container) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from encoding_contract.job import JobId
+from encoding_contract.job import JobId, ObjectAddress
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.+-]+")
 _NAME_LIMIT = 60
@@ -51,9 +51,12 @@ class RunBook(Protocol):
 
 
 class ClaimBook(Protocol):
-    """Which run claimed which job."""
+    """Which run claimed which job, and which was last at a source."""
 
     def claimed_by(self, job: JobId) -> str | None:
+        """Return the id of the run, or ``None``."""
+
+    def last_at(self, source: ObjectAddress) -> str | None:
         """Return the id of the run, or ``None``."""
 
 

@@ -72,6 +72,8 @@ class ScanRules(Document):
     """No runs are started beyond so many that are under way."""
     reprocess: bool = False
     """Take stale ones too."""
+    is_yielding: bool = True
+    """Leave a video alone while any run is at it, with whatever settings: somebody wanted it just so."""
 
     @model_validator(mode="after")
     def _sizes_leave_room(self) -> Self:

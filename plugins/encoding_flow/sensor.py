@@ -19,6 +19,7 @@ from encoding_flow.settings import load_bucket_settings, load_flow_settings
 from encoding_flow.starting import Choice
 
 _BACKFILL = "backfill"
+_BY_HAND = "manual"
 
 
 class NewVideosSensor(BaseSensorOperator):
@@ -100,6 +101,8 @@ class NewVideosSensor(BaseSensorOperator):
         names = ("prefix", "include", "exclude", "min_age_s", "min_size_bytes", "max_size_bytes", "limit", "reprocess")
         fields = {name: params[name] for name in names} | {"active_limit": active_limit}
         run = context["dag_run"]
+        # Who scans by hand has said with which settings.
+        fields["is_yielding"] = run.run_type != _BY_HAND
         if run.run_type == _BACKFILL:
             # By asset or by hand there is no interval, and the keys are absent; a scheduled run must not have one, as
             # a video that was too young for its own interval's scan would be lost.

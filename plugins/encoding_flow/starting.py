@@ -32,7 +32,12 @@ class Choice(Document):
 
 
 def choose_starts(
-    candidates: Sequence[Candidate], book: RunBook, claims: ClaimBook, limit: int, active_limit: int
+    candidates: Sequence[Candidate],
+    book: RunBook,
+    claims: ClaimBook,
+    limit: int,
+    active_limit: int,
+    is_yielding: bool = True,
 ) -> Choice:
     """Take candidates in their order until so many runs can be started.
 
@@ -47,6 +52,7 @@ def choose_starts(
         claims: which run works on which job.
         limit: the most runs to start.
         active_limit: the most runs under way, these included; a run by hand must find a place before a backlog's.
+        is_yielding: leave a video alone while a run encodes it with other settings.
     """
     starts: list[Start] = []
     failed: list[str] = []
@@ -66,6 +72,8 @@ def choose_starts(
                 by_hand = look_up(book, [claimed])[0]
                 if by_hand in (Standing.UNDER_WAY, Standing.FAILED):
                     identity, standing = claimed, by_hand
+            if standing is Standing.ABSENT and is_yielding and _is_busy(candidate, book, claims):
+                standing = Standing.UNDER_WAY
             if standing is Standing.ABSENT:
                 starts.append(Start(run_id=identity, source_url=candidate.source.url))
             elif standing is Standing.FAILED:
@@ -73,6 +81,12 @@ def choose_starts(
             else:
                 under_way += 1
     return _choice(starts, under_way, failed, 0)
+
+
+def _is_busy(candidate: Candidate, book: RunBook, claims: ClaimBook) -> bool:
+    """Return whether a run is at the video, with whatever settings."""
+    last = claims.last_at(candidate.source)
+    return last is not None and look_up(book, [last])[0] is Standing.UNDER_WAY
 
 
 def _choice(starts: list[Start], under_way: int, failed: list[str], left: int) -> Choice:

@@ -51,7 +51,10 @@ def prepare(context: Context, profiles: ProfileFolder) -> str:
         holder = None
         if isinstance(outcome, Prepared):
             claims = WorkBucketClaims(Bucket(outcome.job.work_bucket))
-            holder = claims.take(outcome.job.id, context["dag_run"].run_id, AirflowRunBook())
+            run = context["dag_run"].run_id
+            holder = claims.take(outcome.job.id, run, AirflowRunBook())
+            if holder is None:
+                claims.note_source(outcome.job.source.address, run)
     if isinstance(outcome, Standing):
         _skip(
             f"{outcome.output.shown} stands already, made from the same content ({outcome.published.source}) with the "

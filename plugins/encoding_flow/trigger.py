@@ -67,6 +67,7 @@ class NewVideosTrigger(BaseTrigger):
                 WorkBucketClaims(Bucket(self.work_bucket)),
                 rules.limit,
                 rules.active_limit,
+                rules.is_yielding,
             )
         except MapreelError as error:
             yield _event({"error": f"{type(error).__name__}: {error}", "is_retried": error.exit_code.is_retried})

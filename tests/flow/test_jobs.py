@@ -13,7 +13,7 @@ from google.cloud import storage
 from tests.emulator import running_emulator
 
 from encoding_contract.errors import BucketRefused, ProfileError, SourceGone, UnreadableSource
-from encoding_contract.job import Job
+from encoding_contract.job import Job, ObjectAddress
 from encoding_contract.objects import JobObjects
 from encoding_contract.place import Place
 from encoding_contract.report import publication_metadata
@@ -209,3 +209,12 @@ def test_the_claim_of_a_run_that_is_over_or_unknown_is_taken_over(
     claims.take(job, "first", Book("first"))
     assert claims.take(job, "second", Book("second")) is None
     assert claims.claimed_by(job) == "second"
+
+
+def test_the_last_run_at_a_source_is_known(store: OpenBucket) -> None:
+    source = ObjectAddress(bucket="films", name="in/film.mov")
+    claims = WorkBucketClaims(store("work"))
+    assert claims.last_at(source) is None
+    for run in ("first", "first", "second"):
+        claims.note_source(source, run)
+        assert claims.last_at(source) == run

@@ -23,11 +23,14 @@ class Book:
 
 
 class Claims:
-    def __init__(self, claims: dict[str, str] | None = None) -> None:
-        self.claims = claims or {}
+    def __init__(self, claims: dict[str, str] | None = None, sources: dict[str, str] | None = None) -> None:
+        self.claims, self.sources = claims or {}, sources or {}
 
     def claimed_by(self, job: JobId) -> str | None:
         return self.claims.get(job)
+
+    def last_at(self, source: ObjectAddress) -> str | None:
+        return self.sources.get(source.url)
 
 
 def candidate(number: int) -> Candidate:
@@ -81,6 +84,15 @@ def test_a_later_attempt_that_failed_or_runs_counts() -> None:
     )
     choice = choose_starts([candidate(1), candidate(2)], book, Claims(), 10, 1000)
     assert (choice.starts, choice.failed_run_ids, choice.under_way) == ((), (run_of(1, 2),), 1)
+
+
+def test_a_video_that_is_encoded_with_other_settings_is_left_alone_but_by_who_scans_by_hand() -> None:
+    book, claims = Book({"other": RunState.RUNNING}), Claims(sources={"gs://films/in/film 1.mov": "other"})
+    choice = choose_starts([candidate(1), candidate(2)], book, claims, 10, 1000)
+    assert ([start.run_id for start in choice.starts], choice.under_way) == ([run_of(2)], 1)
+    assert len(choose_starts([candidate(1), candidate(2)], book, claims, 10, 1000, is_yielding=False).starts) == 2
+    over = Book({"other": RunState.SUCCESS})
+    assert len(choose_starts([candidate(1)], over, claims, 10, 1000).starts) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from encoding_contract.job import JobId
+from encoding_contract.job import JobId, parse_gs_url
 from encoding_contract.objects import JobObjects
+from encoding_flow.bucket import Bucket
+from encoding_flow.claims import WorkBucketClaims
 from local_stack.environment import WORK_BUCKET
 from tests.integration.conftest import ALL, Mapreel, made
 
@@ -41,6 +43,16 @@ def test_the_same_video_by_hand_twice_and_by_a_scan_runs_once(mapreel: Mapreel) 
     mapreel.upload("twice.txt")  # the encoders go on
     assert mapreel.finish("encode_video", first) == "success"
     assert made(mapreel.calls("twice.mov")) == sorted(ALL, key=str)
+
+
+def test_a_scheduled_scan_leaves_a_film_alone_that_somebody_encodes_with_other_settings(mapreel: Mapreel) -> None:
+    source = mapreel.upload("wanted.mov", gate="wanted.txt")
+    run = mapreel.start("encode_video", source=source, crf=30)
+    mapreel.await_that(lambda: bool(mapreel.calls("wanted.mov")), "the run at work")
+    claims = WorkBucketClaims(Bucket(WORK_BUCKET, lambda: mapreel.storage))
+    assert claims.last_at(parse_gs_url(source)) == run
+    mapreel.upload("wanted.txt")
+    assert mapreel.finish("encode_video", run) == "success"
 
 
 def test_one_scan_starts_so_many_runs_the_oldest_first_and_the_next_one_the_rest(mapreel: Mapreel) -> None:
