@@ -44,7 +44,7 @@ settings = load_flow_settings()
 profiles = ProfileFolder(settings.profiles or Path(__file__).parent / "profiles")
 
 # A plain cron string would make intervals of no width, and a backfill needs them.
-schedule: BaseTimetable = CronDataIntervalTimetable(f"*/{settings.scan_minutes} * * * *", timezone="UTC")
+schedule: BaseTimetable = CronDataIntervalTimetable(settings.scan_cron, timezone="UTC")
 if settings.events is not None:
     schedule = AssetOrTimeSchedule(timetable=schedule, assets=[watched_input(settings.events)])
 

@@ -39,7 +39,7 @@ class StackUnderTest:
 
     def __init__(self, home: Path) -> None:
         # No scheduled scan comes between a test and its film.
-        self.environment = {**os.environ, "MAPREEL_HOME": str(home), "MAPREEL_SCAN_MINUTES": "59"}
+        self.environment = {**os.environ, "MAPREEL_HOME": str(home), "MAPREEL_SCAN_MINUTES": "1440"}
         self.stack = Stack(StackSettings(home=home))
 
     def call(self, *arguments: str, timeout_s: float = 480) -> subprocess.CompletedProcess[str]:

@@ -54,7 +54,7 @@ class RealStack:
             **os.environ,
             "MAPREEL_HOME": str(home),
             "TMPDIR": str(self.scratch),
-            "MAPREEL_SCAN_MINUTES": "59",
+            "MAPREEL_SCAN_MINUTES": "1440",
             "MAPREEL_USERS": f"{VIEWER}:viewer",
             "MAPREEL_PROFILES": str(self._profiles),
             "MAPREEL_DEFAULT_PROFILE": "quick",

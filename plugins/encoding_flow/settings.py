@@ -10,13 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from encoding_contract.errors import BadInput
 from encoding_contract.place import Place, parse_place
 
 _PREFIX = "MAPREEL_"
+_HOUR, _DAY = 60, 1440  # minutes
 POLL = "poll:"
 """Before the seconds between two looks at the input bucket, as a setting of its events."""
 
@@ -45,7 +46,8 @@ class FlowSettings(BaseSettings):
     profiles: Path | None = None
     """Folder of the profiles; default: ``profiles`` beside the DAG files."""
     default_profile: str = "h264-1080p"
-    scan_minutes: int = Field(default=5, ge=1, le=59)
+    scan_minutes: int = Field(default=5, ge=1, le=1440)
+    """Between two scheduled scans; from 60 on whole hours that divide a day."""
     events: str | None = Field(default=None, pattern=rf"^(projects/[^/]+/subscriptions/[^/]+|{POLL}[1-9][0-9]{{0,4}})$")
     """The Pub/Sub subscription that the input bucket notifies, or ``poll:SECONDS``; none: the schedule alone."""
     scan_limit: int = Field(default=50, ge=1, le=1000)
@@ -63,6 +65,20 @@ class FlowSettings(BaseSettings):
     """Whom to tell of a video's end: ``webhook:CONNECTION,smtp:ADDRESS``; see news.py."""
     deadline_h: float | None = Field(default=None, gt=0)
     """Hours after which a run of encode_video that is not over is told as late."""
+
+    @field_validator("scan_minutes")
+    @classmethod
+    def _scans_keep_to_the_clock(cls, minutes: int) -> int:
+        if minutes >= _HOUR and (minutes % _HOUR or _DAY % minutes):
+            raise ValueError(f"must be 1 to 59, or 60, 120, 180, 240, 360, 480, 720 or {_DAY}")
+        return minutes
+
+    @property
+    def scan_cron(self) -> str:
+        """When scheduled scans come, as cron says it."""
+        if self.scan_minutes < _HOUR:
+            return f"*/{self.scan_minutes} * * * *"
+        return "0 0 * * *" if self.scan_minutes == _DAY else f"0 */{self.scan_minutes // _HOUR} * * *"
 
 
 class BucketSettings(BaseSettings):

@@ -30,7 +30,7 @@ class ComposeStack:
             "MAPREEL_FILMS": str(films),
             "MAPREEL_USER": str(os.getuid()),
             # No scheduled scan comes between a test and its film.
-            "MAPREEL_SCAN_MINUTES": "59",
+            "MAPREEL_SCAN_MINUTES": "1440",
         }
 
     def call(self, *arguments: str, timeout_s: float = 560, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -65,6 +65,19 @@ def test_everything_else_has_a_default_and_an_empty_variable_counts_as_none(monk
     assert load_flow_settings().runtime is Runtime.LOCAL
 
 
+@pytest.mark.parametrize(("minutes", "cron"), [("5", "*/5 * * * *"), ("120", "0 */2 * * *"), ("1440", "0 0 * * *")])
+def test_scans_keep_to_the_clock(monkeypatch: pytest.MonkeyPatch, minutes: str, cron: str) -> None:
+    monkeypatch.setenv("MAPREEL_SCAN_MINUTES", minutes)
+    assert load_flow_settings().scan_cron == cron
+
+
+@pytest.mark.parametrize("minutes", ["0", "61", "300", "2880"])
+def test_an_interval_of_scans_that_fits_no_day_is_refused(monkeypatch: pytest.MonkeyPatch, minutes: str) -> None:
+    monkeypatch.setenv("MAPREEL_SCAN_MINUTES", minutes)
+    with pytest.raises(BadInput, match="MAPREEL_SCAN_MINUTES"):
+        load_flow_settings()
+
+
 def test_a_wrong_number_is_named_with_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAPREEL_SCAN_MINUTES", "often")
     with pytest.raises(BadInput, match=r"^MAPREEL_SCAN_MINUTES: .*'often'"):
