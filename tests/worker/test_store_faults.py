@@ -14,6 +14,9 @@ from encoding_contract.job import ObjectAddress
 from encoding_worker.store import Store, content_of
 from tests.faulty_proxy import FaultyProxy, faulty_proxy
 
+# The client lets a connection that broke go without closing it.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 ADDRESS = ObjectAddress(bucket="mapreel-work", name="faults/object")
 
 
