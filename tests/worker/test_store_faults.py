@@ -35,8 +35,6 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-# The client lets a connection that broke go without closing it.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", ["429", "500", "503", "reset", "lost answer", "truncated", "slow"])
 def test_what_may_pass_is_tried_again(kind: str, proxy: FaultyProxy, file: Path, tmp_path: Path) -> None:
     proxy.kinds = (kind,)
