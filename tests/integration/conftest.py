@@ -165,6 +165,11 @@ class Mapreel:
         assert self.finish("scan_videos", run) == "success"
         return run
 
+    def has_scanned(self) -> bool:
+        """Return whether a scheduled scan is over and none under way; it would find a test's films, too."""
+        runs = self.api("GET", "dags/scan_videos/dagRuns", params={"limit": 100, "run_type": "scheduled"})["dag_runs"]
+        return bool(runs) and all(run["state"] in ("success", "failed") for run in runs)
+
     def runs_of(self, film: str) -> dict[str, str]:
         """Return the state of each encoding run that a scan started for a film."""
         found = self.api("GET", "dags/encode_video/dagRuns", params={"limit": 100, "order_by": "-run_after"})
@@ -236,6 +241,7 @@ def running_mapreel(folder: Path, **settings: str) -> Iterator[Mapreel]:
         running = Mapreel(folder / "home", folder / "notes", environment, bell)
         try:
             running.start_stack()
+            running.await_that(running.has_scanned, "the scan that comes with the DAG itself")
             yield running
             running.close()
         finally:
