@@ -26,8 +26,8 @@ NO_GENERATION = 0
 """As a precondition: the object must not stand yet."""
 
 # Cloud Storage returns at most 1,000 a page whatever is asked for. fake-gcs-server walks its whole folder for each page
-# (2.6 s at 100,000 objects), so it is asked for few; a page of so many takes some 90 MB while it is read.
-_PAGE_OBJECTS = 34_000
+# (2.6 s at 100,000 objects), so it is asked for few; a page of so many takes some 65 MB while it is read.
+_PAGE_OBJECTS = 25_000
 _LISTED_FIELDS = "items(name,size,crc32c,generation,updated,metadata),nextPageToken"
 _METADATA_FIELDS = "items(name,metadata),nextPageToken"
 

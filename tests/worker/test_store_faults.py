@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
+import encoding_worker.store as store_module
 from encoding_contract.errors import TransientFault
 from encoding_contract.job import ObjectAddress
 from encoding_worker.store import Store, content_of
@@ -48,20 +49,42 @@ def test_what_may_pass_is_tried_again(kind: str, proxy: FaultyProxy, file: Path,
     assert proxy.injected[kind] >= 4
 
 
-def test_what_arrives_otherwise_than_it_was_sent_does_not_stay(proxy: FaultyProxy, file: Path) -> None:
-    proxy.kinds, proxy.in_a_row = ("corrupted upload",), 2
+@pytest.mark.parametrize("kind", ["corrupted upload", "corrupted download"])
+def test_a_transfer_that_a_checksum_refuses_is_made_again_by_itself(kind: str, proxy: FaultyProxy, file: Path) -> None:
+    proxy.kinds, proxy.in_a_row = (kind,), 2
     store = Store()
-    with pytest.raises(TransientFault, match=r"sent crc32c .* arrived; it was deleted, and is tried again"):
+    assert store.upload(file, ADDRESS) == content_of(file)
+    text = "word " * 1000
+    document = ADDRESS.model_copy(update={"name": "faults/document"})
+    store.write(document, text)
+    assert store.read(document) == text.encode()
+    assert proxy.injected[kind] >= 2
+    found = store.stat(ADDRESS)
+    assert found is not None
+    assert found[0] == content_of(file)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_AGAIN", store_module._AGAIN.with_timeout(0.5))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_always_arrives_otherwise_than_it_was_sent_does_not_stay(proxy: FaultyProxy, file: Path) -> None:
+    proxy.kinds, proxy.in_a_row = ("corrupted upload",), 1000
+    store = Store()
+    with pytest.raises(TransientFault, match=r"sent crc32c .* arrived; it was deleted; it is tried again"):
         store.upload(file, ADDRESS)
     assert store.stat(ADDRESS) is None
-    with pytest.raises(TransientFault, match="it was deleted, and is tried again"):
+    with pytest.raises(TransientFault, match="it was deleted; it is tried again"):
         store.write(ADDRESS.model_copy(update={"name": "faults/document"}), "word " * 1000)
 
 
-def test_what_is_fetched_otherwise_than_it_lies_there_is_refused(proxy: FaultyProxy) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_what_is_always_fetched_otherwise_than_it_lies_there_is_refused(proxy: FaultyProxy) -> None:
     store = Store()
     proxy.kinds = ()
     store.write(ADDRESS, "word " * 1000)
-    proxy.kinds = ("corrupted download",)
+    proxy.kinds, proxy.in_a_row = ("corrupted download",), 1000
     with pytest.raises(TransientFault, match="Checksum mismatch"):
         store.read(ADDRESS)

@@ -14,6 +14,7 @@ from typing import Any
 
 import google_crc32c
 from google.api_core import exceptions as gcs_errors
+from google.api_core.retry import Retry, if_exception_type
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
@@ -26,6 +27,16 @@ from encoding_contract.job import Content, ObjectAddress
 
 _BLOCK_BYTES = 8 * 1024 * 1024
 _RETRY = DEFAULT_RETRY.with_timeout(120.0)
+
+
+class _ArrivedOtherwise(Exception):
+    """What the store holds is not what was sent to it."""
+
+
+_AGAIN = Retry(
+    if_exception_type(_ArrivedOtherwise, storage.exceptions.DataCorruption), initial=0.1, maximum=5.0, timeout=60.0
+)
+"""A transfer that a checksum refuses is made again by itself, and not the hours of work before it."""
 _AT_ONCE = {"single_shot_download": True}
 """A block is read in one piece: by default Google's client takes 8 KiB at a time, which costs 9 CPU seconds a GB."""
 
@@ -45,7 +56,8 @@ class Store:
         """Return a small object whole, or ``None`` where there is none."""
         with _explained(address.url):
             try:
-                data: bytes = self._blob(address).download_as_bytes(checksum="crc32c", retry=_RETRY, **_AT_ONCE)
+                read = _AGAIN(self._blob(address).download_as_bytes)
+                data: bytes = read(checksum="crc32c", retry=_RETRY, **_AT_ONCE)
             except gcs_errors.NotFound:
                 self._refuse_missing_bucket(address.bucket)
                 return None
@@ -55,10 +67,15 @@ class Store:
         """Write a small object whole; the last writer wins."""
         raw = data.encode()
         content = content_of_bytes(raw)
-        blob = self._blob(address)
-        with _explained(address.url):
+
+        @_AGAIN  # type: ignore[untyped-decorator]
+        def write() -> None:
+            blob = self._blob(address)
             blob.upload_from_string(raw, content_type=content_type, checksum="crc32c", retry=_RETRY)
-            self._check_arrived(blob, address, content)
+            _check_arrived(blob, content)
+
+        with _explained(address.url):
+            write()
         return content
 
     def upload(
@@ -75,8 +92,10 @@ class Store:
         end with one whole object of either.
         """
         content = content_of(path)
-        blob = self._blob(address)
-        with _explained(address.url):
+
+        @_AGAIN  # type: ignore[untyped-decorator]
+        def upload() -> None:
+            blob = self._blob(address)
             blob.metadata = dict(metadata) if metadata else None
             generation = self._generation(address)
             try:
@@ -87,7 +106,7 @@ class Store:
                     if_generation_match=generation,
                     retry=_RETRY,
                 )
-                self._check_arrived(blob, address, content)
+                _check_arrived(blob, content)
             except gcs_errors.PreconditionFailed:
                 # Somebody wrote it meanwhile: another try of ours (then it is this content), or another pod.
                 found = self.stat(address)
@@ -95,6 +114,9 @@ class Store:
                     raise TransientFault(
                         f"{address.url}: was written by somebody else meanwhile; it is tried again"
                     ) from None
+
+        with _explained(address.url):
+            upload()
         return content
 
     def download(self, address: ObjectAddress, path: Path, content: Content | None = None) -> None:
@@ -181,18 +203,6 @@ class Store:
                 raise TransientFault(f"{address.url}: bytes {start} to {end}: only {len(data)} came; it is tried again")
             return data
 
-    def _check_arrived(self, blob: Any, address: ObjectAddress, content: Content) -> None:
-        """Hold what the store says that it holds against what was sent; what arrived otherwise does not stay."""
-        if blob.crc32c is None:
-            blob.reload(retry=_RETRY)
-        if blob.crc32c == content.crc32c:
-            return
-        with suppress(gcs_errors.NotFound, gcs_errors.PreconditionFailed):
-            blob.delete(if_generation_match=blob.generation, retry=_RETRY)
-        raise TransientFault(
-            f"{address.url}: sent {content}, but crc32c {blob.crc32c} arrived; it was deleted, and is tried again"
-        )
-
     def _blob(self, address: ObjectAddress) -> Any:
         return self._client.bucket(address.bucket).blob(address.name)
 
@@ -232,6 +242,17 @@ def _explained(what: str, passes: type[Exception] | tuple[()] = ()) -> Iterator[
         storage.exceptions.DataCorruption,
     ) as error:
         raise TransientFault(f"{what}: {error}; it is tried again") from error
+
+
+def _check_arrived(blob: Any, content: Content) -> None:
+    """Hold what the store says that it holds against what was sent; what arrived otherwise does not stay."""
+    if blob.crc32c is None:
+        blob.reload(retry=_RETRY)
+    if blob.crc32c == content.crc32c:
+        return
+    with suppress(gcs_errors.NotFound, gcs_errors.PreconditionFailed):
+        blob.delete(if_generation_match=blob.generation, retry=_RETRY)
+    raise _ArrivedOtherwise(f"sent {content}, but crc32c {blob.crc32c} arrived; it was deleted")
 
 
 def content_of(path: Path) -> Content:
