@@ -17,17 +17,18 @@ from encoding_contract.objects import output_name, report_name
 from encoding_contract.plan import Plan, SourceStream, StreamKind
 from encoding_contract.profile import Container
 from encoding_contract.quality import sum_up
-from encoding_contract.report import Report, ReportedChunk, publication_metadata
+from encoding_contract.report import LeftOut, Report, ReportedChunk, publication_metadata
 from encoding_worker.alpha import is_replaced
 from encoding_worker.audio import ensure_audio
 from encoding_worker.chart import BitFlow
+from encoding_worker.cues import list_cut_cues
 from encoding_worker.encode import ensure_chunk, remake_from_source
 from encoding_worker.framecheck import check_frames, compare_overlap, load_frames, own_frames
 from encoding_worker.framelist import Frame
 from encoding_worker.gateway import open_source
 from encoding_worker.holding import list_left_out
 from encoding_worker.join import JoinedChunk, Joiner
-from encoding_worker.mux import Sides, extract_subtitles, mux_film
+from encoding_worker.mux import Sides, extract_subtitles, held_subtitles, mux_film
 from encoding_worker.pictures import publish_pictures
 from encoding_worker.proof import Proof
 from encoding_worker.store import content_of
@@ -46,6 +47,7 @@ class _Gathered:
     manifests: list[ChunkManifest] = field(default_factory=list)
     proof: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def merge(task: Task) -> Report:
@@ -120,10 +122,13 @@ def _mux(task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, path
         sound = task.scratch / f"sound-{number:03d}.mka"
         task.store.download(task.address(track.object.name), sound, track.object.content)
         sounds.append((by_index[track.stream], sound))
-    joiner = Joiner(task, plan, gathered.tracks, task.job.profile.container)
+    container = task.job.profile.container
+    joiner = Joiner(task, plan, gathered.tracks, container)
     with open_source(task.store, task.job.source) as door:
         try:
-            subtitles = extract_subtitles(task, plan, door.url, task.job.profile.container)
+            subtitles = extract_subtitles(task, plan, door.url, container)
+            if subtitles:
+                gathered.left_out += list_cut_cues(subtitles, held_subtitles(plan, container), container)
             command = mux_film(task, plan, joiner, Sides(sounds, subtitles), door, path)
         except Exception:
             door.check()
@@ -212,7 +217,7 @@ def _report(
         frames=sum(manifest.frames for manifest in gathered.manifests),
         chunks=tuple(chunks),
         proof=tuple(gathered.proof),
-        left_out=tuple(list_left_out(plan, profile)),
+        left_out=(*list_left_out(plan, profile), *gathered.left_out),
         damage=tuple(plan.damage) + tuple(spot for manifest in gathered.manifests for spot in manifest.damage),
         notes=(
             *audio.notes,

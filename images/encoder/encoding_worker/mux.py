@@ -33,13 +33,18 @@ class Sides:
     """All subtitle tracks that the container holds, in the source's order."""
 
 
+def held_subtitles(plan: Plan, container: Container) -> list[SourceStream]:
+    """Return the subtitle tracks that the container holds, in the source's order."""
+    return [stream for stream in plan.streams_of(StreamKind.SUBTITLE) if is_held(stream, container)]
+
+
 def extract_subtitles(task: Task, plan: Plan, url: str, container: Container) -> Path | None:
     """Copy or convert the subtitle tracks into a small file of their own.
 
     A muxer waits for the next packet of every track: with subtitles read from the source itself, it would keep all
     frames between two lines of text in memory.
     """
-    held = [stream for stream in plan.streams_of(StreamKind.SUBTITLE) if is_held(stream, container)]
+    held = held_subtitles(plan, container)
     if not held:
         return None
     path = task.scratch / "subtitles.mkv"
