@@ -79,9 +79,8 @@ def are_titles_kept(source: Path, output: Path) -> bool:
     titles = []
     for path in (source, output):
         with av.open(f"file:{path}") as film:
-            titles.append(
-                [stream.metadata.get("title") or stream.metadata.get("name") for stream in film.streams.audio]
-            )
+            tags = [{key.lower(): value for key, value in stream.metadata.items()} for stream in film.streams.audio]
+            titles.append([tag.get("title") or tag.get("name") for tag in tags])
     return titles[0] == titles[1]
 
 
