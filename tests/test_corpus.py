@@ -114,8 +114,12 @@ def test_all_kinds_into_mkv(media: Path, tmp_path: Path) -> None:
 
 
 def test_all_kinds_into_mp4(media: Path, tmp_path: Path) -> None:
-    """What MP4 cannot hold is named in the report; all else comes out whole."""
-    lines = run_corpus(media, tmp_path, "--set", "container=mp4", "--set", "video.preset=ultrafast")
+    """What MP4 cannot hold is named in the report; all else comes out whole.
+
+    Without one file that is only long, and takes twice the time of all others together.
+    """
+    settings = ("--set", "container=mp4", "--set", "video.preset=ultrafast")
+    lines = run_corpus(media, tmp_path, "--only", "^(?!androidx_long)", *settings)
     assert lines
     check_lines(lines, media)
 
