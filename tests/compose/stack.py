@@ -50,8 +50,8 @@ class ComposeStack:
         """``docker compose run --rm cli``, as the documentation has it."""
         return self.call("run", "--rm", "-T", "cli", *arguments, check=check)
 
-    def up(self) -> None:
-        self.call("up", "--build", "--detach", "--wait")
+    def up(self, *arguments: str) -> None:
+        self.call("up", "--build", "--detach", "--wait", *arguments)
 
     def services(self) -> dict[str, str]:
         """Return the id of each service's container that runs."""
