@@ -30,7 +30,7 @@ RUNTIME_SETTINGS = export MAPREEL_RUNTIME=$(RUNTIME) && if [ "$(RUNTIME)" = kube
 	    MAPREEL_POD_TEMPLATE="$${MAPREEL_POD_TEMPLATE:-$(POD_TEMPLATE)}"; fi
 
 .PHONY: help setup demo up down status test test-cluster test-compose test-browser test-faults faults soak bench bench-quick docs \
-  screenshots images corpus lint format lock clean
+  screenshots images corpus lint format lock clean audit
 
 # Paths travel by the environment, so that blanks, quotes and dollars in them stay what they are.
 export VIDEO MEDIA OUT FILM
@@ -131,6 +131,9 @@ lock: ## Make the locks anew from requirements.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.txt images/encoder/requirements.in -o images/encoder/requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.txt images/airflow/requirements.in -o images/airflow/requirements.txt
+
+audit: ## Hold the locked versions against the known vulnerabilities (needs uv and the internet)
+	uvx pip-audit==2.9.0 --disable-pip --require-hashes --progress-spinner off -r requirements.txt -r images/encoder/requirements.txt -r images/airflow/requirements.txt
 
 clean: down ## Stop the stack and remove all that it keeps
 	rm -rf .mapreel
