@@ -30,7 +30,7 @@ RUNTIME_SETTINGS = export MAPREEL_RUNTIME=$(RUNTIME) && if [ "$(RUNTIME)" = kube
 	    MAPREEL_POD_TEMPLATE="$${MAPREEL_POD_TEMPLATE:-$(POD_TEMPLATE)}"; fi
 
 .PHONY: help setup demo up down status test test-cluster test-compose test-browser test-faults faults soak bench bench-quick docs \
-  screenshots images corpus lint format lock clean audit
+  screenshots images corpus lint format lock clean audit outdated
 
 # Paths travel by the environment, so that blanks, quotes and dollars in them stay what they are.
 export VIDEO MEDIA OUT FILM
@@ -133,7 +133,10 @@ lock: ## Make the locks anew from requirements.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.txt images/airflow/requirements.in -o images/airflow/requirements.txt
 
 audit: ## Hold the locked versions against the known vulnerabilities (needs uv and the internet)
-	uvx pip-audit==2.9.0 --disable-pip --require-hashes --progress-spinner off -r requirements.txt -r images/encoder/requirements.txt -r images/airflow/requirements.txt
+	uvx pip-audit==2.9.0 --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt -r images/encoder/requirements.txt -r images/airflow/requirements.txt
+
+outdated: setup ## Show the packages that have newer releases by now (needs uv)
+	uv pip list --outdated --python $(BIN)/python
 
 clean: down ## Stop the stack and remove all that it keeps
 	rm -rf .mapreel
