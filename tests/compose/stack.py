@@ -50,8 +50,8 @@ class ComposeStack:
         """``docker compose run --rm cli``, as the documentation has it."""
         return self.call("run", "--rm", "-T", "cli", *arguments, check=check)
 
-    def up(self, *arguments: str) -> None:
-        self.call("up", "--build", "--detach", "--wait", *arguments)
+    def up(self) -> None:
+        self.call("up", "--build", "--detach", "--wait")
 
     def services(self) -> dict[str, str]:
         """Return the id of each service's container that runs."""
@@ -76,7 +76,8 @@ class ComposeStack:
 
     def airflow(self) -> AirflowClient:
         password = self.call("exec", "-T", "api-server", "cat", f"{SECRETS}/admin-password").stdout.strip()
-        return AirflowClient(f"http://127.0.0.1:{self.port}", password)
+        # All containers start at once after a restart, on two cores perhaps.
+        return AirflowClient(f"http://127.0.0.1:{self.port}", password, patience_s=300)
 
     def chunks(self, airflow: AirflowClient, run_id: str) -> list[TaskInstance]:
         return [task for task in airflow.task_instances(ENCODE_DAG, run_id) if task.task_id == "encode_chunk"]
