@@ -6,6 +6,7 @@ Pure but for ``list_videos``. What is said of an output stands in its own metada
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -62,13 +63,17 @@ class Catalogue:
 
 
 def list_videos(places: BucketSettings, now: datetime, open_bucket: Callable[[str], Bucket] = Bucket) -> Catalogue:
-    """List both buckets, once, and join them.
+    """List both buckets, once and at the same time, and join them.
 
     Raises:
         BucketRefused, TransientFault: a bucket does not answer.
     """
-    outputs = open_bucket(places.output.bucket).list(places.output.prefix)
-    sources = open_bucket(places.input.bucket).list(places.input.prefix)
+
+    def list_all(place: Place) -> list[StandingObject]:
+        return list(open_bucket(place.bucket).list(place.prefix))
+
+    with ThreadPoolExecutor(2, thread_name_prefix="list") as both:
+        sources, outputs = both.map(list_all, (places.input, places.output))
     videos = join_listings(sources, outputs, places.output.prefix)
     return Catalogue({video.name: video for video in videos}, now)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,15 +10,7 @@ from pathlib import Path
 import pytest
 
 from encoding_contract.profile import Profile, VideoSettings
-from encoding_contract.report import (
-    META_FINGERPRINT,
-    META_JOB,
-    META_PROFILE,
-    META_SOURCE_CRC32C,
-    META_SOURCE_GENERATION,
-    META_SOURCE_SIZE,
-)
-from tests.emulator import running_emulator
+from tests.emulator import lay_films, running_emulator
 
 OBJECTS = 100_000
 NEW = 5
@@ -60,42 +51,12 @@ print(json.dumps([figures, peak, time.monotonic() - start]))
 """
 
 
-def seed(root: Path) -> None:
-    """Lay the objects where the emulator keeps them: uploading so many would take ten minutes."""
-    facts = {
-        "Crc32c": "qTxfkw==",
-        "Created": "2026-01-01T00:00:00Z",
-        "Updated": "2026-01-01T00:00:00Z",
-        "Generation": 1,
-    }
-    published = {
-        META_JOB: "0" * 32,
-        META_SOURCE_CRC32C: "qTxfkw==",
-        META_SOURCE_SIZE: "1",
-        META_SOURCE_GENERATION: "1",
-        META_PROFILE: PROFILE.name,
-        META_FINGERPRINT: PROFILE.fingerprint(),
-    }
-    film, output = (json.dumps({**facts, "Metadata": metadata}).encode() for metadata in (None, published))
-    for bucket in ("films", "made"):
-        (root / bucket / "v").mkdir(parents=True)
-    for number in range(OBJECTS):
-        lay(root / "films" / "v" / f"{number:06}.mov", film)
-        if number >= NEW:
-            lay(root / "made" / "v" / f"{number:06}.mov.mkv", output)
-
-
-def lay(path: Path, facts: bytes) -> None:
-    path.write_bytes(b"x")
-    os.setxattr(path, "user.metadata", facts)
-
-
 @pytest.mark.bench_quick
 @pytest.mark.timeout(600)
 def test_a_large_bucket_is_scanned_in_seconds_and_the_next_scan_is_no_dearer() -> None:
     with running_emulator() as server:
         assert server._tmpdir is not None
-        seed(Path(server._tmpdir.name))
+        lay_films(Path(server._tmpdir.name), PROFILE, OBJECTS, NEW)
         done = subprocess.run(
             [sys.executable, "-c", SCAN, PROFILE.model_dump_json()], capture_output=True, text=True, check=False
         )

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow import models, settings
@@ -62,9 +64,17 @@ class Site:
 @pytest.fixture
 def site(tokens: dict[str, str], tmp_path: Path) -> Iterator[Site]:
     """The page as an administrator sees it."""
-    (tmp_path / "p.yaml").write_text("video: {crf: 23}\n")
-    shelf, airflow = Shelf(), AirflowFake()
-    overview = Overview(places=lambda: PLACES, profiles=lambda: ProfileFolder(tmp_path), open_bucket=shelf.open)  # type: ignore[arg-type]
+    shelf = Shelf()
+    with open_site(shelf, shelf.open, tokens, tmp_path) as site:
+        yield site
+
+
+@contextmanager
+def open_site(shelf: Shelf, open_bucket: Any, tokens: dict[str, str], folder: Path) -> Iterator[Site]:
+    """The page as an administrator sees it, over these buckets."""
+    (folder / "p.yaml").write_text("video: {crf: 23}\n")
+    airflow = AirflowFake()
+    overview = Overview(places=lambda: PLACES, profiles=lambda: ProfileFolder(folder), open_bucket=open_bucket)
     client = TestClient(create_app(overview, airflow.open_client), base_url="http://page.test", follow_redirects=False)
     made = Site(client, shelf, airflow, tokens)
     made.be("admin")
