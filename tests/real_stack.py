@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import imageio_ffmpeg
 import psutil
@@ -134,3 +136,16 @@ class RealStack:
     def _call(self, word: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "local_stack", word]
         return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+
+
+AnyStack = TypeVar("AnyStack", bound=RealStack)
+
+
+@contextmanager
+def started(stack: AnyStack) -> Iterator[AnyStack]:
+    """Start a stack, and stop it in the end, also where it did not start whole."""
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import chromium
 from tests.browser.stack import VIEWER, BrowsedStack
+from tests.real_stack import started
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,12 +37,8 @@ def browser() -> Iterator[Browser]:
 def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowsedStack]:
     """One stack for all tests of this folder: real Airflow, real encoders, small films."""
     folder = tmp_path_factory.mktemp("browser")
-    running = BrowsedStack(folder / "home", folder)
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+    with started(BrowsedStack(folder / "home", folder)) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.real_stack import RealStack
+from tests.real_stack import RealStack, started
 from tests.stack.rounds import ROUND_S, Round
 
 # The client lets a connection that broke go without closing it.
@@ -43,12 +43,8 @@ def stack(clock: Path, tmp_path: Path) -> Iterator[RealStack]:
     library = tmp_path / "jumping_clock.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-Wall", "-o", library, SOURCE], check=True)
     jumping = {"LD_PRELOAD": str(library), "JUMPING_CLOCK": str(clock)}
-    running = RealStack(tmp_path / "home", tmp_path, {"MAPREEL_SCAN_MINUTES": "1", **jumping})
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+    with started(RealStack(tmp_path / "home", tmp_path, {"MAPREEL_SCAN_MINUTES": "1", **jumping})) as stack:
+        yield stack
 
 
 @pytest.mark.timeout(2 * ROUND_S)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_stack import RealStack
+from tests.real_stack import RealStack, started
 from tests.stack.rounds import ROUND_S, Round
 
 # The client lets a connection that broke go without closing it.
@@ -36,12 +36,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def stack(disk: Path, tmp_path: Path) -> Iterator[RealStack]:
-    running = RealStack(disk / "home", tmp_path, {"MAPREEL_SCAN_MINUTES": "1"})
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+    with started(RealStack(disk / "home", tmp_path, {"MAPREEL_SCAN_MINUTES": "1"})) as stack:
+        yield stack
 
 
 def fill(disk: Path) -> Path:

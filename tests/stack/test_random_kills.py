@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_stack import RealStack
+from tests.real_stack import RealStack, started
 from tests.stack.killing import Killer
 from tests.stack.rounds import ROUND_S, Round
 
@@ -51,12 +51,8 @@ def toll() -> Iterator[Toll]:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
     folder = tmp_path_factory.mktemp("kills")
-    running = RealStack(folder / "home", folder, {"MAPREEL_SCAN_MINUTES": "1"})
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+    with started(RealStack(folder / "home", folder, {"MAPREEL_SCAN_MINUTES": "1"})) as stack:
+        yield stack
 
 
 @pytest.mark.timeout(3 * ROUND_S)

@@ -13,7 +13,7 @@ from encoding_contract.report import LeftOut
 
 
 def list_cut_cues(subtitles: Path, held: Sequence[SourceStream], container: Container) -> list[LeftOut]:
-    """Return what MP4 cuts of text subtitles: one sample follows another there, so the next cue ends the last one.
+    """Return what MP4 cuts of subtitles: one sample follows another there, so the next cue ends the last one.
 
     Args:
         subtitles: a file of the tracks, in order.
@@ -37,5 +37,5 @@ def list_cut_cues(subtitles: Path, held: Sequence[SourceStream], container: Cont
             reason="mp4 holds one cue at a time, so that the next one ends it; mkv holds cues that overlap",
         )
         for stream, number in zip(held, cut, strict=True)
-        if number and stream.codec not in ("mov_text", "dvd_subtitle")
+        if number
     ]
