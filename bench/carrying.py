@@ -16,7 +16,7 @@ from google.cloud import storage
 def main() -> None:
     """Carry the objects."""
     folder, target, *sources = sys.argv[1:]
-    client = storage.Client("bench", AnonymousCredentials())
+    client = storage.Client("bench", AnonymousCredentials())  # type: ignore[no-untyped-call]
     paths = [Path(folder) / f"carried-{number:06d}" for number in range(len(sources))]
     for source, path in zip(sources, paths, strict=True):
         storage.Blob.from_string(source, client).download_to_filename(str(path), checksum="crc32c")

@@ -8,16 +8,17 @@ import stat
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
-from tests.integration.conftest import WORKER, Mapreel
+from tests.integration.conftest import WORKER, Mapreel, running_mapreel
 
 from bench.record import Figure, Findings
 from bench.stage import Stage
 from encoding_contract.model import Document
 from local_stack.environment import INPUT_BUCKET
 from local_stack.keys import load_keys
-from local_stack.settings import REPOSITORY, StackSettings
+from local_stack.settings import StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 
@@ -38,24 +39,19 @@ class Spent(Document):
 
 def measure(stage: Stage) -> Findings:
     """Run films of more and more chunks, one after the other; an idle minute first, to be taken off."""
-    times, program = stage.folder / "times", stage.folder / "mapreel"
+    times, program = stage.folder / "times", stage.folder / "timed"
     # The shell's `times` is the only one that knows what exactly the worker took.
     program.write_text(f'#!/bin/sh\n"{sys.executable}" "{WORKER}" "$@"; s=$?; times >> "{times}"; exit $s\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     times.touch()
-    environment = {
-        **{name: value for name, value in os.environ.items() if name != "STORAGE_EMULATOR_HOST"},
-        "MAPREEL_HOME": str(stage.folder / "home"),
-        "MAPREEL_PROGRAM": str(program),
-        "MAPREEL_PARALLELISM": "constant: 8",
-        "MAPREEL_SCAN_MINUTES": "59",
-        "PAPER_NOTES": str(stage.folder / "notes"),
-        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "plugins"), str(REPOSITORY / "deploy" / "local")]),
-    }
-    mapreel = Mapreel(stage.folder / "home", stage.folder / "notes", environment)
-    rows = []
-    try:
-        mapreel.start_stack()
+    rows: list[dict[str, Any]] = []
+    with running_mapreel(
+        stage.folder,
+        MAPREEL_PROGRAM=str(program),
+        MAPREEL_PARALLELISM="constant: 8",
+        MAPREEL_NOTIFY="",
+        MAPREEL_DEADLINE_H="24",
+    ) as mapreel:
         _run(mapreel, "warm.mkv", 2)
         before, begun = _spent(mapreel, times), time.monotonic()
         time.sleep(60)
@@ -75,9 +71,6 @@ def measure(stage: Stage) -> Findings:
                     "worker_cpu_s_per_chunk": round(worker_s / chunks, 4),
                 }
             )
-        mapreel.close()
-    finally:
-        mapreel.stop_stack()
     # A film's own tasks, whatever its chunks: what is left when the slope is taken off.
     first, last = rows[0], rows[-1]
     totals = [row["cpu_s_per_chunk"] * row["chunks"] for row in (first, last)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -35,7 +36,7 @@ def measure(stage: Stage) -> Findings:
         ],
         "one pass",
     )
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"form": form, "chunks": chunks, "video_bytes": video_bytes(path), **compare(film, path, stage.folder)}
         for form, chunks, path in (("one pass", 1, plain), ("chunked", len(plan.chunks), chunked))
     ]

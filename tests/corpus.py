@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from encoding_contract.errors import BadInput, MapreelError
@@ -35,6 +34,7 @@ from encoding_worker.merge import merge
 from encoding_worker.split import split
 from encoding_worker.store import Store
 from encoding_worker.task import Task, load_job
+from local_stack.buckets import open_storage
 from tests.emulator import running_emulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ def load_profile(name: str, overrides: dict[str, Any]) -> Profile:
 
 def make_buckets() -> storage.Client:
     """Make the three buckets in the emulator of this process' environment."""
-    client = storage.Client(project="emulator", credentials=AnonymousCredentials())
+    client = open_storage(os.environ["STORAGE_EMULATOR_HOST"])
     for bucket in BUCKETS.values():
         client.create_bucket(bucket)
     return client
@@ -79,7 +79,7 @@ def encode_film(path: Path, profile: Profile, target: Path | None = None) -> dic
     line: dict[str, Any] = {"file": path.name, "outcome": "failed", "error": None, "report": None, "output": None}
     try:
         store = Store()
-        client = storage.Client(project="emulator", credentials=AnonymousCredentials())
+        client = open_storage(os.environ["STORAGE_EMULATOR_HOST"])
         job = freeze_job(store, client, path, profile)
         job = load_job(store, job_url(job.work_bucket, job.id))
         with tempfile.TemporaryDirectory(prefix="corpus-") as scratch:

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, syn
 
 EXECUTABLE = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 WHY_NOT = "there is no Chromium: apt-get install chromium"
-WAIT_MS = 60_000
+WAIT_MS = 180_000
+"""Busy cores take their time; what is there is seen at once, however long one would wait."""
 
 # Nothing leaves this machine, and nothing needs a GPU or a sandbox that root may not have.
 _FLAGS = [

@@ -10,16 +10,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from local_stack.environment import INPUT_BUCKET
-from tests.browser.chromium import framed
+from tests.browser.chromium import WAIT_MS, framed
 from tests.browser.stack import BrowsedStack
 
-# A stack on busy cores takes its time; what must not be there is never waited for.
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=WAIT_MS)
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 FILM = 'harbour "at" <i>dawn</i> & 100%.mp4'
 BROKEN = "notes.mp4"
-ENCODED_MS = 240_000
+ENCODED_MS = 400_000
 # Resolves once a film has played on.
 BEYOND = """(film, second) => new Promise(done => {
     const look = () => film.currentTime > second ? done() : setTimeout(look, 50);
@@ -147,7 +146,7 @@ def test_a_failed_video_says_why(admin: Page, stack: BrowsedStack) -> None:
 def test_a_stale_film_is_reprocessed(admin: Page, stack: BrowsedStack, encoded: str) -> None:
     stack.change_profile()
     frame = open_list(admin)
-    expect(row(admin, encoded).locator(".badge")).to_have_text("stale", timeout=60_000)
+    expect(row(admin, encoded).locator(".badge")).to_have_text("stale")
 
     frame.get_by_role("button", name=f"Reprocess {encoded}").click()
     frame.get_by_role("heading", name=encoded, level=1).wait_for()

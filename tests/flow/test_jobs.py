@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from tests.emulator import running_emulator
 
@@ -22,19 +21,16 @@ from encoding_flow.claims import WorkBucketClaims
 from encoding_flow.jobs import JobDesk, Prepared, Request, Standing
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.settings import BucketSettings
+from local_stack.buckets import open_storage
 
 OpenBucket = Callable[[str], Bucket]
 FILM = "gs://films/a b/日本.mov"
 
 
-def connect(url: str) -> storage.Client:
-    return storage.Client("test", AnonymousCredentials(), client_options={"api_endpoint": url})
-
-
 @pytest.fixture(scope="module")
 def client() -> Iterator[storage.Client]:
     with running_emulator() as server:
-        client = connect(server.url)
+        client = open_storage(server.url)
         yield client
         client.close()
 
@@ -165,7 +161,7 @@ def test_a_bucket_that_refuses_is_told_from_one_that_is_missing(store: OpenBucke
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        client = connect(f"http://127.0.0.1:{server.server_port}")
+        client = open_storage(f"http://127.0.0.1:{server.server_port}")
         with pytest.raises(BucketRefused, match=r"gs://made: refuses opening an upload .*grant Airflow's account"):
             Bucket("made", lambda: client).check_writable("film.mkv")
         client.close()

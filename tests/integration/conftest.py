@@ -17,12 +17,12 @@ from urllib.parse import quote
 import httpx
 import psutil
 import pytest
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from encoding_contract.objects import output_name
 from encoding_contract.profile import Container
+from local_stack.buckets import open_storage
 from local_stack.environment import INPUT_BUCKET, OUTPUT_BUCKET, WORK_BUCKET
 from local_stack.keys import load_keys
 from local_stack.settings import REPOSITORY, StackSettings
@@ -93,8 +93,7 @@ class Mapreel:
         login = {"username": "admin", "password": running.keys.admin_password}
         token = self._http.post("/auth/token", json=login).json()["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
-        options = {"api_endpoint": running.ports.storage_url}
-        self.storage = storage.Client("test", AnonymousCredentials(), client_options=options)
+        self.storage = open_storage(running.ports.storage_url)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -1,4 +1,5 @@
 // The page stands in a frame of Airflow's: this follows its theme, and opens its pages in the whole window.
+// It runs before anything is shown: no flash of the other theme, and no link that somebody clicks too early.
 
 const airflow = window.parent === window ? null : window.parent.document;
 
