@@ -58,21 +58,26 @@ class ComposeStack:
         listed = self.call("ps", "--format", "{{.Service}} {{.ID}}").stdout.split()
         return dict(zip(listed[::2], listed[1::2], strict=True))
 
-    def inspect(self, service: str, template: str) -> str:
+    def inspect(self, service: str, template: str, index: int = 1) -> str:
+        container = f"{self.environment['COMPOSE_PROJECT_NAME']}-{service}-{index}"
         done = subprocess.run(
-            ["docker", "inspect", "--format", template, self.services()[service]],
+            ["docker", "inspect", "--format", template, container],
             capture_output=True,
             text=True,
             check=True,
         )
         return done.stdout.strip()
 
-    def crash(self, service: str) -> None:
+    def crash(self, service: str, index: int = 1) -> None:
         """Kill all that runs in a container, with -9; it is up to its restart policy what comes then."""
-        restarts = int(self.inspect(service, "{{.RestartCount}}"))
+
+        def restarts() -> int:
+            return int(self.inspect(service, "{{.RestartCount}}", index))
+
+        before = restarts()
         # It kills the shell that kills, too.
-        self.call("exec", "-T", service, "bash", "-c", "kill -9 -1", check=False)
-        await_that(f"{service} comes back", lambda: int(self.inspect(service, "{{.RestartCount}}")) > restarts, 60)
+        self.call("exec", "-T", "--index", str(index), service, "bash", "-c", "kill -9 -1", check=False)
+        await_that(f"{service} {index} comes back", lambda: restarts() > before, 60)
 
     def airflow(self) -> AirflowClient:
         password = self.call("exec", "-T", "api-server", "cat", f"{SECRETS}/admin-password").stdout.strip()

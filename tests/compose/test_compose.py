@@ -105,6 +105,7 @@ def test_what_is_no_film_ends_with_one_line(stack: ComposeStack) -> None:
 
 
 def test_a_film_survives_restarts_and_crashes(stack: ComposeStack, films: Path) -> None:
+    stack.call("up", "--detach", "--wait", "--scale", "scheduler=2")
     stack.cli("put", SLOW, "--overrides", SLOW_CHUNKS)
     with stack.airflow() as airflow:
 
@@ -119,6 +120,8 @@ def test_a_film_survives_restarts_and_crashes(stack: ComposeStack, films: Path) 
         await_that("an encoder at work", is_encoding, 120, 1)
         stack.call("restart", "--timeout", "20")
         await_that("an encoder at work again", is_encoding, 240, 1)
+        for scheduler in (1, 2):
+            stack.crash("scheduler", scheduler)
         stack.crash("postgres")
         stack.crash("worker")
         await_that("the end", lambda: airflow.run(ENCODE_DAG, run).is_over, 600, 2)
