@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from encoding_contract.errors import MapreelError
@@ -17,6 +17,7 @@ from encoding_page.airflow_api import AirflowApi, ApiRefused, Run, TaskInstance
 from encoding_page.catalogue import Output, Video
 from encoding_page.failure import Failure, FailureBook
 from encoding_page.progress import Progress, count_done, read_plan
+from encoding_page.standing import Standing
 
 _RUNS = 10
 
@@ -48,10 +49,9 @@ class ChunkCell:
 class Detail:
     """What the page of one video shows."""
 
-    video: Video
-    runs: Sequence[Run]
+    standing: Standing
     run: Run | None
-    """The one whose chunks are shown."""
+    """The one whose chunks are shown: that of the standing, else the latest that did anything."""
     tasks: Sequence[TaskInstance]
     """Of that run, but for its chunks."""
     cells: Sequence[ChunkCell]
@@ -69,6 +69,7 @@ class DetailDesk:
     """Looks everything up that the page of one video shows."""
 
     failures: FailureBook
+    judge: Callable[[Video, Sequence[Run]], Awaitable[Standing]]
     open_bucket: Callable[[str], Bucket] = Bucket
 
     async def look_up(
@@ -92,18 +93,16 @@ class DetailDesk:
         if not runs and last is not None:
             # Airflow searches configurations as text, and a name without any plain letter is not found in many runs.
             runs = [await api.run(last.dag_run_id)]
-        run = runs[0] if runs else None
+        standing = await self.judge(video, runs)
+        run, tasks = await _pick_run(standing, runs, api)
         plan: Plan | None = None
-        tasks: list[TaskInstance] = []
         failure = None
         if run is not None:
-            tasks = await api.tasks(run.dag_run_id)
             plan = await self._plan(run, api)
             failure = await self.failures.look_up(run, api) if run.state == "failed" else None
         chunks = [task for task in tasks if task.task_id == TaskId.ENCODE_CHUNK]
         return Detail(
-            video=video,
-            runs=runs,
+            standing=standing,
             run=run,
             tasks=[task for task in tasks if task.task_id != TaskId.ENCODE_CHUNK],
             cells=draw_cells(plan, chunks, report),
@@ -140,6 +139,19 @@ class DetailDesk:
             return Report.from_json(found[0], f"gs://{bucket}/{name}"), "", (chart, sheet)
         except MapreelError as error:
             return None, str(error), (chart, sheet)
+
+
+async def _pick_run(standing: Standing, runs: Sequence[Run], api: AirflowApi) -> tuple[Run | None, list[TaskInstance]]:
+    """Return the run to show, and its tasks; one that was skipped, as the output stood, has nothing to show."""
+    if standing.run is not None:
+        return standing.run, await api.tasks(standing.run.dag_run_id)
+    latest: tuple[Run | None, list[TaskInstance]] = (None, [])
+    for run in runs:
+        tasks = await api.tasks(run.dag_run_id)
+        if any(task.state != "skipped" for task in tasks):
+            return run, tasks
+        latest = latest if latest[0] else (run, tasks)
+    return latest
 
 
 def draw_cells(plan: Plan | None, tasks: Sequence[TaskInstance], report: Report | None) -> list[ChunkCell]:

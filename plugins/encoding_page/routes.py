@@ -38,7 +38,7 @@ class Desk:
     _client: httpx.AsyncClient | None = None
 
     def __post_init__(self) -> None:
-        self.details = DetailDesk(self.overview.failures, self.overview.open_bucket)
+        self.details = DetailDesk(self.overview.failures, self.overview.judge, self.overview.open_bucket)
 
     def airflow(self, token: str) -> AirflowApi:
         """Return Airflow's API for a visitor."""
@@ -176,5 +176,4 @@ async def _look_up(desk: Desk, name: str, airflow: AirflowApi) -> dict[str, Any]
     address = f"gs://{places.input.bucket}/{name}"
     last = (await desk.overview.latest_runs(airflow)).get(address)
     detail = await desk.details.look_up(video, address, airflow, places.output.bucket, last)
-    one = await desk.overview.judge(video, detail.runs)
-    return {"one": one, "detail": detail, "places": places, "address": address}
+    return {"one": detail.standing, "detail": detail, "places": places, "address": address}

@@ -31,7 +31,7 @@ class RunBook:
         self._read_at: datetime | None = None
 
     async def refresh(self, api: AirflowApi) -> dict[str, Run]:
-        """Ask Airflow what is new, and return the latest run of each video that has one.
+        """Ask Airflow what is new, and return the run of each video that counts, if one does.
 
         Raises:
             ApiRefused: Airflow did not answer.
@@ -49,9 +49,15 @@ class RunBook:
 
 
 def latest_of_each(runs: Iterable[Run]) -> dict[str, Run]:
-    """Return the run of each source that counts: one under way, else the latest."""
+    """Return the run of each source that counts: one under way, else the one that failed last.
+
+    One that succeeded says nothing beyond its output, and nothing at all where it ended as skipped because another run
+    was at the same job: that one counts.
+    """
     latest: dict[str, Run] = {}
     for run in runs:
+        if run.state == RunState.SUCCESS:
+            continue
         other = latest.get(run.source_url)
         if other is None or (not run.is_over, run.run_after) > (not other.is_over, other.run_after):
             latest[run.source_url] = run

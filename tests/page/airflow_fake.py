@@ -50,7 +50,9 @@ class AirflowFake:
         if "/logs/" in path:
             return httpx.Response(200, json={"content": self.log})
         if path.endswith("/taskInstances"):
-            wanted = [task for task in self.tasks if task["state"] in query.get("state", [task["state"]])]
+            run = path.split("/")[-2]
+            tasks = [task for task in self.tasks if task.get("of", run) == run]
+            wanted = [task for task in tasks if task["state"] in query.get("state", [task["state"]])]
             return httpx.Response(200, json={"task_instances": wanted, "total_entries": len(wanted)})
         found = [run for run in self.runs if path == f"{RUNS}/{run['dag_run_id']}"]
         return httpx.Response(200, json=found[0]) if found else httpx.Response(404, json={"detail": "no such run"})

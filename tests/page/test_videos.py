@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import re
 import time
 from datetime import timedelta
 from urllib.parse import quote
@@ -66,6 +67,35 @@ def test_a_run_under_way_counts_before_a_later_one_that_failed() -> None:
     assert (
         latest_of_each([under_way, failed]) == latest_of_each([failed, under_way]) == {under_way.source_url: under_way}
     )
+
+
+def test_a_failed_run_is_not_hidden_by_one_that_left_the_job_to_it(site: Site) -> None:
+    site.shelf.put("films", "film.mp4")
+    failed = run_row("at it", "gs://films/film.mp4", "failed", "2026-01-31T12:30:00Z")
+    skipped = run_row("skipped", "gs://films/film.mp4", "success", "2026-01-31T12:30:10Z")
+    site.airflow.runs = [skipped, failed]
+    site.airflow.tasks = [{"task_id": "split_video", "map_index": -1, "state": "failed", "try_number": 1}]
+    site.airflow.log = [{"event": "x", "error_detail": [{"exc_value": "exit 65 (bad input): is no video"}]}]
+    text = site.client.get("/video?name=film.mp4").text
+    assert "is no video" in text
+    assert "runs/at%20it" in text
+    assert "failed 1" in " ".join(re.sub("<[^>]*>", " ", site.client.get("/videos").text).split())
+
+
+def test_chunks_are_those_of_the_run_that_made_them(site: Site) -> None:
+    site.shelf.publish(site.shelf.put("films", "film.mp4"))
+    site.airflow.runs = [
+        run_row("left-alone", "gs://films/film.mp4", "success", "2026-01-31T13:00:00Z"),
+        run_row("made-it", "gs://films/film.mp4", "success"),
+    ]
+    done = {"map_index": -1, "try_number": 1}
+    site.airflow.tasks = [
+        {**done, "of": "left-alone", "task_id": "split_video", "state": "skipped"},
+        {**done, "of": "made-it", "task_id": "split_video", "state": "success"},
+    ]
+    text = site.client.get("/video?name=film.mp4").text
+    assert "runs/made-it/tasks/split_video" in text
+    assert "left-alone" not in text
 
 
 def test_an_output_without_source_is_shown_and_two_containers_are_one_video() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cluster.pods import await_that
 from tests.real_stack import RealStack, started
 from tests.stack.rounds import ROUND_S, Round
 
@@ -54,8 +55,8 @@ def test_a_film_survives_a_clock_that_jumps(stack: RealStack, clock: Path, film:
     for jump in JUMPS:
         time.sleep(15)
         clock.write_text(f"{jump}\n")
-        time.sleep(5)
-        assert _seconds_off(stack) == pytest.approx(jump, abs=60)
+        # A busy server's answers bear the time of its last look at the clock.
+        await_that("the jump", lambda jump=jump: abs(_seconds_off(stack) - jump) < 60)
     runs = round.follow(None, runs=1)
     assert [run.state for run in runs] == ["success"]
     round.judge(tmp_path)
