@@ -15,7 +15,7 @@ from tests.cluster.pods import PodWatcher, await_that
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 CHUNKS = 15
-MIDDLING_VIDEO = {"codec": "libx264", "crf": 24, "preset": "slower"}
+MIDDLING_VIDEO = {"codec": "libx264", "crf": 24, "preset": "veryslow"}
 
 
 def test_a_film_of_five_minutes_survives_the_loss_of_a_node(

@@ -54,10 +54,11 @@ def _is_idle_orphan(process: psutil.Process) -> bool:
 
 def sweep(stack_id: str) -> int:
     """End every process of the stack, by force where it must be; return how many there were."""
-    swept = 0
+    swept: set[psutil.Process] = set()
     # What dies may have started another one in its last moment.
     while processes := marked_processes(stack_id):
-        swept += len(processes)
+        # On a busy machine one that was killed may be met once more.
+        swept.update(processes)
         for process in processes:
             _quietly(process.terminate)
         _, alive = psutil.wait_procs(processes, timeout=_PATIENCE_S)
@@ -65,8 +66,8 @@ def sweep(stack_id: str) -> int:
             _quietly(process.kill)
         psutil.wait_procs(alive, timeout=_PATIENCE_S)
     if swept:
-        logger.info("ended %d processes that were left of stack %s", swept, stack_id)
-    return swept
+        logger.info("ended %d processes that were left of stack %s", len(swept), stack_id)
+    return len(swept)
 
 
 def _quietly(end: Callable[[], None]) -> None:
