@@ -11,10 +11,10 @@ from bench.record import Figure, Findings
 from bench.rounds import Rounds
 from bench.stage import Stage
 from encoding_contract.command import Verb
+from encoding_worker.cut import CHECKED_FRAMES
 from encoding_worker.ffmpeg import find_ffmpeg
 from encoding_worker.pieces import PIECE_CLOCK
 from encoding_worker.proof import Proof
-from encoding_worker.split import CHECKED_FRAMES
 
 SECONDS, CHUNK_S = 20, 10
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,12 @@ class StackScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return next((stack for stack in STACKS if nodeid.startswith(stack)), nodeid)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop what was started where somebody ends the tests (.ci/run does, when it is ended), as Ctrl-C does."""
+    if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackScheduling:

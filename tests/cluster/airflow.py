@@ -19,7 +19,7 @@ from local_stack.buckets import ensure_buckets, open_storage
 from local_stack.keys import ADMIN
 from local_stack.settings import StackSettings
 from local_stack.stack import RunningStack, Stack
-from tests.cluster.pods import await_that
+from tests.waiting import await_that
 
 DAG = "encode_video"
 FILMS = "films-of-the-tests"

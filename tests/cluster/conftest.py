@@ -14,7 +14,8 @@ from kubernetes import client, config
 from local_stack.settings import REPOSITORY
 from tests.cluster.airflow import TestStack, copy_template
 from tests.cluster.film import make_clip
-from tests.cluster.pods import PodWatcher, await_that
+from tests.cluster.pods import PodWatcher
+from tests.waiting import await_that
 
 OVERLAY = REPOSITORY / "deploy/kubernetes/overlays/local"
 NAMESPACE = "mapreel"

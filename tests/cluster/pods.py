@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from kubernetes.client import CoreV1Api
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
-
-T = TypeVar("T")
 
 SELECTOR = "app.kubernetes.io/name=mapreel-encoder"
 
@@ -95,14 +90,3 @@ class PodWatcher:
             seen.nodes.add(pod.spec.node_name)
         if not seen.phases or seen.phases[-1] != pod.status.phase:
             seen.phases.append(pod.status.phase)
-
-
-def await_that(what: str, look: Callable[[], T | None], timeout_s: float = 180, every_s: float = 0.5) -> T:
-    """Wait until there is something to see, and return it."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(every_s)
-    raise AssertionError(f"waited {timeout_s:g} s in vain: {what}")

@@ -8,7 +8,8 @@ import pytest
 
 from tests.cluster.airflow import TestStack
 from tests.cluster.film import check_film
-from tests.cluster.pods import PodWatcher, await_that
+from tests.cluster.pods import PodWatcher
+from tests.waiting import await_that
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 

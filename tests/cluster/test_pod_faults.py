@@ -11,7 +11,8 @@ import yaml
 
 from tests.cluster.airflow import SLOW_VIDEO, Run, TestStack
 from tests.cluster.film import check_film
-from tests.cluster.pods import PodWatcher, await_that
+from tests.cluster.pods import PodWatcher
+from tests.waiting import await_that
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from encoding_client.airflow_client import AirflowClient, TaskInstance
 from encoding_client.tracking import ENCODE_DAG
-from tests.cluster.pods import await_that
+from tests.waiting import await_that
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECRETS = "/opt/airflow/secrets"
@@ -53,10 +53,9 @@ class ComposeStack:
     def up(self) -> None:
         self.call("up", "--build", "--detach", "--wait")
 
-    def services(self) -> dict[str, str]:
-        """Return the id of each service's container that runs."""
-        listed = self.call("ps", "--format", "{{.Service}} {{.ID}}").stdout.split()
-        return dict(zip(listed[::2], listed[1::2], strict=True))
+    def services(self) -> list[str]:
+        """Return the services that run."""
+        return self.call("ps", "--services", "--status", "running").stdout.split()
 
     def inspect(self, service: str, template: str, index: int = 1) -> str:
         container = f"{self.environment['COMPOSE_PROJECT_NAME']}-{service}-{index}"

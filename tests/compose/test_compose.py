@@ -17,8 +17,8 @@ from encoding_client.tracking import ENCODE_DAG
 from encoding_client.watching import SCAN_DAG
 from encoding_contract.report import Report
 from tests.cluster.film import check_film, make_clip
-from tests.cluster.pods import await_that
 from tests.compose.stack import SECRETS, ComposeStack
+from tests.waiting import await_that
 
 pytestmark = [
     pytest.mark.compose,

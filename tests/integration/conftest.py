@@ -5,7 +5,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,6 +28,7 @@ from local_stack.settings import REPOSITORY, StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 from tests.bell import Bell, hung_up
+from tests.waiting import await_that
 
 WAIT_S = 240
 LATE_S = 30
@@ -205,10 +205,7 @@ class Mapreel:
         Raises:
             AssertionError: it did not come about.
         """
-        deadline = time.monotonic() + WAIT_S
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {WAIT_S} s: {what}"
-            time.sleep(0.5)
+        await_that(what, condition, WAIT_S)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Many films at once, a fifth of them broken: the good ones are finished, the broken ones told, and Airflow keeps up.
 
-MAPREEL_LOAD_VIDEOS says how many come at once; they come again until there were twice as many as warm Airflow's
-programs up, and until MAPREEL_SOAK_MINUTES are over.
+MAPREEL_LOAD_VIDEOS says how many come at once. They come again until MAPREEL_SOAK_MINUTES are over, and at least until
+there were as many once Airflow's programs were warm as before.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster.pods import await_that
 from tests.real_stack import RealStack, started
 from tests.stack.rounds import ROUND_S, Round
+from tests.waiting import await_that
 
 # The client lets a connection that broke go without closing it.
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
