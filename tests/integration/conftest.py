@@ -80,6 +80,8 @@ class Mapreel:
         for process in marked_processes(stack_id):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        # The connections are dead, too; who connects again gets others.
+        self.close()
 
     def _call(self, word: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "local_stack", word]
