@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from encoding_contract.model import Document
 from encoding_flow.runs import ClaimBook, RunBook, Standing, look_up, run_id
@@ -35,6 +35,7 @@ def choose_starts(
     candidates: Sequence[Candidate],
     book: RunBook,
     claims: ClaimBook,
+    is_published: Callable[[Candidate], bool],
     limit: int,
     active_limit: int,
     is_yielding: bool = True,
@@ -42,14 +43,15 @@ def choose_starts(
     """Take candidates in their order until so many runs can be started.
 
     A video whose run is under way is left alone. One whose run failed waits until somebody clears that run, or until
-    its content or the profile changes, which makes it another job. One whose run has finished, and whose output is
-    gone all the same, gets another run of the same job. Runs started by hand, whose ids say nothing, are known by their
-    claims.
+    its content or the profile changes, which makes it another job. One whose run has finished, and whose output is gone
+    all the same, gets another run of the same job; one that finished since the listing has its output. Runs started by
+    hand, whose ids say nothing, are known by their claims.
 
     Args:
         candidates: oldest first.
         book: what Airflow knows of the encoding runs.
         claims: which run works on which job.
+        is_published: whether the output of the candidate's job stands now.
         limit: the most runs to start.
         active_limit: the most runs under way, these included; a run by hand must find a place before a backlog's.
         is_yielding: leave a video alone while a run encodes it with other settings.
@@ -63,6 +65,8 @@ def choose_starts(
         for position, (candidate, identity, standing) in enumerate(zip(block, ids, look_up(book, ids), strict=True)):
             if len(starts) >= min(limit, active_limit - under_way):
                 return _choice(starts, under_way, failed, len(candidates) - first - position)
+            if standing is Standing.FINISHED and is_published(candidate):
+                continue
             attempt = 1
             while standing is Standing.FINISHED:
                 attempt += 1

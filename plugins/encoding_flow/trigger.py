@@ -9,18 +9,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from encoding_contract.errors import MapreelError
+from encoding_contract.objects import output_name
 from encoding_contract.place import Place
+from encoding_contract.profile import Container
 from encoding_contract.report import parse_publication
 from encoding_flow.airflow_runs import AirflowRunBook
 from encoding_flow.bucket import Bucket
 from encoding_flow.claims import WorkBucketClaims
-from encoding_flow.scanning import Made, ScanRules, Survey, survey_input
+from encoding_flow.scanning import Candidate, Made, ScanRules, Survey, survey_input
 from encoding_flow.starting import Choice, choose_starts
 
 _SETTLE_S = 5
@@ -65,6 +68,7 @@ class NewVideosTrigger(BaseTrigger):
                 survey.candidates,
                 AirflowRunBook(),
                 WorkBucketClaims(Bucket(self.work_bucket)),
+                partial(is_published, Place.model_validate(self.output_place), rules.profile.container),
                 rules.limit,
                 rules.active_limit,
                 rules.is_yielding,
@@ -89,11 +93,22 @@ def survey_buckets(rules: ScanRules, input_place: Place, output_place: Place) ->
     now = datetime.now(tz=UTC)
     with ThreadPoolExecutor(1, thread_name_prefix="list-output") as other:
         published = other.submit(_list_published, output_place)
-        # A film that is published, or whose output is deleted, in these seconds is misjudged by this scan only: its
-        # run ends as skipped, or the next scan starts it.
+        # A film that is published in these seconds is looked at again before another run of it is started; one whose
+        # output is deleted is found by the next scan.
         objects = list(Bucket(input_place.bucket).list(input_place.prefix + rules.prefix))
         made = published.result()
     return survey_input(input_place.bucket, input_place.prefix, objects, made, output_place.prefix, rules, now)
+
+
+def is_published(place: Place, container: Container, candidate: Candidate) -> bool:
+    """Return whether the output of a candidate's job stands now.
+
+    Raises:
+        BucketRefused, TransientFault: the bucket.
+    """
+    found = Bucket(place.bucket).stat(output_name(place.prefix, candidate.source.name, container))
+    published = parse_publication(found.metadata if found else None)
+    return published is not None and published.job_id == candidate.job_id
 
 
 def _list_published(place: Place) -> dict[str, Made]:
