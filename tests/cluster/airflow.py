@@ -25,7 +25,7 @@ DAG = "encode_video"
 FILMS = "films-of-the-tests"
 """A bucket that no scan looks into: these tests start their runs themselves."""
 OUTPUT = "mapreel-out"
-SLOW_VIDEO = {"codec": "libx264", "crf": 24, "preset": "placebo"}
+SLOW_VIDEO = {"codec": "libx264", "crf": 24, "preset": "veryslow"}
 """Slow enough that a chunk of 10 s at 320x180 is caught in the middle."""
 
 
