@@ -81,6 +81,8 @@ class Job(VersionedDocument):
     work_bucket: str
     output_bucket: str
     output_prefix: str = ""
+    base_fingerprint: str | None = None
+    """Of the profile as it stood, without what this run overrides; None where an earlier version made the job."""
     encoder_image: str | None = None
     """The image of the pods, with its digest where it is known; none in the local runtime."""
 

@@ -22,6 +22,7 @@ META_SOURCE_SIZE = "mapreel-source-size"
 META_SOURCE_GENERATION = "mapreel-source-generation"
 META_PROFILE = "mapreel-profile"
 META_FINGERPRINT = "mapreel-profile-fingerprint"
+META_BASE_FINGERPRINT = "mapreel-profile-base-fingerprint"
 # Figures for a list of films, so that it need not read each report. An output without them is as good.
 META_DURATION_US = "mapreel-duration-us"
 META_FRAMES = "mapreel-frames"
@@ -52,20 +53,31 @@ class Published(Document):
     source: Content
     profile: str
     profile_fingerprint: str
+    base_fingerprint: str | None = None
+    """Of the profile without the overrides of the run that made it; None where an earlier version published it."""
     summary: Summary | None = None
     """None where an earlier version published it."""
+
+    def was_made_by(self, fingerprint: str) -> bool:
+        """Tell whether a profile made it, as it is now, be it with overrides: somebody wanted it just so."""
+        return fingerprint in (self.profile_fingerprint, self.base_fingerprint)
 
 
 def publication_metadata(job: Job, summary: Summary | None = None) -> dict[str, str]:
     """Return the custom metadata that a published output carries."""
-    return _summary_metadata(summary) | {
-        META_JOB: job.id,
-        META_SOURCE_CRC32C: job.source.content.crc32c,
-        META_SOURCE_SIZE: str(job.source.content.size_bytes),
-        META_SOURCE_GENERATION: str(job.source.generation),
-        META_PROFILE: job.profile.name,
-        META_FINGERPRINT: job.profile.fingerprint(),
-    }
+    base = {} if job.base_fingerprint is None else {META_BASE_FINGERPRINT: job.base_fingerprint}
+    return (
+        _summary_metadata(summary)
+        | base
+        | {
+            META_JOB: job.id,
+            META_SOURCE_CRC32C: job.source.content.crc32c,
+            META_SOURCE_SIZE: str(job.source.content.size_bytes),
+            META_SOURCE_GENERATION: str(job.source.generation),
+            META_PROFILE: job.profile.name,
+            META_FINGERPRINT: job.profile.fingerprint(),
+        }
+    )
 
 
 def parse_publication(metadata: Mapping[str, str] | None) -> Published | None:
@@ -77,6 +89,7 @@ def parse_publication(metadata: Mapping[str, str] | None) -> Published | None:
             source=Content(size_bytes=int(found[META_SOURCE_SIZE]), crc32c=found[META_SOURCE_CRC32C]),
             profile=found[META_PROFILE],
             profile_fingerprint=found[META_FINGERPRINT],
+            base_fingerprint=found.get(META_BASE_FINGERPRINT),
             summary=_parse_summary(found),
         )
     except (KeyError, ValueError):

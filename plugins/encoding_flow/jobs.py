@@ -89,7 +89,8 @@ class JobDesk:
                 published.profile,
             )
         self._open(output.bucket).check_writable(output.name)
-        job = self._compose(source, profile)
+        base = self._profiles.load(request.profile) if request.overrides else profile
+        job = self._compose(source, profile, base.fingerprint())
         self._freeze(job)
         return Prepared(job, job_url(job.work_bucket, job.id), output)
 
@@ -106,7 +107,7 @@ class JobDesk:
         found = self._open(output.bucket).stat(output.name)
         return None if found is None else parse_publication(found.metadata)
 
-    def _compose(self, source: Source, profile: Profile) -> Job:
+    def _compose(self, source: Source, profile: Profile, base_fingerprint: str) -> Job:
         return Job(
             id=job_id(source.address, source.content, profile),
             source=source,
@@ -114,6 +115,7 @@ class JobDesk:
             work_bucket=self._buckets.work.bucket,
             output_bucket=self._buckets.output.bucket,
             output_prefix=self._buckets.output.prefix,
+            base_fingerprint=base_fingerprint,
             encoder_image=self._encoder_image,
         )
 

@@ -45,12 +45,18 @@ class Made(NamedTuple):
     size_bytes: int
     crc32c: str
     fingerprint: str
+    base_fingerprint: str
 
     @classmethod
     def of(cls, published: Published) -> Self:
         """Keep what matters of a publication; equal fingerprints share their memory."""
         content = published.source
-        return cls(content.size_bytes, content.crc32c, sys.intern(published.profile_fingerprint))
+        fingerprints = (published.profile_fingerprint, published.base_fingerprint or "")
+        return cls(content.size_bytes, content.crc32c, *map(sys.intern, fingerprints))
+
+    def was_made_by(self, fingerprint: str) -> bool:
+        """Answer as the publication does."""
+        return fingerprint in (self.fingerprint, self.base_fingerprint)
 
 
 class ScanRules(Document):
@@ -185,7 +191,7 @@ def _judge(
     made = [output for output in outputs if output[:2] == (listed.size_bytes, listed.crc32c)]
     if not made:
         return Verdict.NEW
-    return Verdict.UNCHANGED if any(output.fingerprint == fingerprint for output in made) else Verdict.STALE
+    return Verdict.UNCHANGED if any(output.was_made_by(fingerprint) for output in made) else Verdict.STALE
 
 
 def _is_in_interval(listed: Listed, rules: ScanRules) -> bool:

@@ -44,8 +44,8 @@ def choose_starts(
 
     A video whose run is under way is left alone. One whose run failed waits until somebody clears that run, or until
     its content or the profile changes, which makes it another job. One whose run has finished, and whose output is gone
-    all the same, gets another run of the same job; one that finished since the listing has its output. Runs started by
-    hand, whose ids say nothing, are known by their claims.
+    all the same, gets another run of the same job. Runs started by hand, whose ids say nothing, are known by their
+    claims. One that was published since the listing needs no run.
 
     Args:
         candidates: oldest first.
@@ -65,8 +65,6 @@ def choose_starts(
         for position, (candidate, identity, standing) in enumerate(zip(block, ids, look_up(book, ids), strict=True)):
             if len(starts) >= min(limit, active_limit - under_way):
                 return _choice(starts, under_way, failed, len(candidates) - first - position)
-            if standing is Standing.FINISHED and is_published(candidate):
-                continue
             attempt = 1
             while standing is Standing.FINISHED:
                 attempt += 1
@@ -78,6 +76,8 @@ def choose_starts(
                     identity, standing = claimed, by_hand
             if standing is Standing.ABSENT and is_yielding and _is_busy(candidate, book, claims):
                 standing = Standing.UNDER_WAY
+            if standing is Standing.ABSENT and is_published(candidate):
+                continue  # since the listing
             if standing is Standing.ABSENT:
                 starts.append(Start(run_id=identity, source_url=candidate.source.url))
             elif standing is Standing.FAILED:

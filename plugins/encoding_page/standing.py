@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from encoding_contract.errors import ProfileError
+from encoding_contract.report import Published
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.runs import RunState
 from encoding_page.airflow_api import Run
@@ -37,8 +38,8 @@ class Standing:
     run: Run | None
 
 
-IsStale = Callable[[str, str], bool]
-"""Tells of a profile's name and an output's fingerprint whether the profile has changed."""
+IsStale = Callable[[Published], bool]
+"""Tells of an output whether its profile has changed."""
 
 
 def judge(video: Video, run: Run | None, is_stale: IsStale) -> Standing:
@@ -55,8 +56,7 @@ def judge(video: Video, run: Run | None, is_stale: IsStale) -> Standing:
         return Standing(video, State.FAILED, run)
     if video.output is None or not video.is_made:
         return Standing(video, State.NEW, None)
-    published = video.output.published
-    if is_stale(published.profile, published.profile_fingerprint):
+    if is_stale(video.output.published):
         return Standing(video, State.STALE, None)
     return Standing(video, State.DONE, None)
 
@@ -76,7 +76,7 @@ def stale_by(profiles: ProfileFolder) -> IsStale:
     it should be instead.
     """
     known: Mapping[str, str] = _fingerprints(profiles)
-    return lambda name, fingerprint: name in known and known[name] != fingerprint
+    return lambda made: made.profile in known and not made.was_made_by(known[made.profile])
 
 
 def _fingerprints(profiles: ProfileFolder) -> dict[str, str]:

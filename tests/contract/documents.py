@@ -116,6 +116,7 @@ def jobs(draw: st.DrawFn) -> Job:
         work_bucket=draw(buckets),
         output_bucket=draw(buckets),
         output_prefix=draw(texts),
+        base_fingerprint=draw(st.none() | st.just(profile.fingerprint())),
         encoder_image=draw(st.none() | texts),
     )
 

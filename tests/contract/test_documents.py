@@ -130,6 +130,7 @@ def test_a_published_outputs_metadata_tells_its_making(job: Job) -> None:
     assert published.source == job.source.content
     assert published.profile == job.profile.name
     assert published.profile_fingerprint == job.profile.fingerprint()
+    assert published.base_fingerprint == job.base_fingerprint
 
 
 @given(jobs(), summaries)

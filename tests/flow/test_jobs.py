@@ -86,6 +86,7 @@ def test_the_job_is_frozen_and_nothing_else_is_written(
     job = Job.from_json(found[0], "job")
     assert (job.source.generation, job.source.content.size_bytes) == (film.generation, 6)
     assert job.profile.video.crf == 20
+    assert job.base_fingerprint == profiles.load("p").fingerprint() != job.profile.fingerprint()
     assert list(client.list_blobs("made")) == []
     assert [blob.name for blob in client.list_blobs("work")] == [JobObjects(job.id).job]
 

@@ -24,12 +24,15 @@ class Object:
     updated: datetime = NOW - timedelta(days=1)
 
 
-def publish(source: Object, profile: Profile = PROFILE, container: Container = Container.MKV) -> dict[str, Made]:
+def publish(
+    source: Object, profile: Profile = PROFILE, container: Container = Container.MKV, base: Profile | None = None
+) -> dict[str, Made]:
     published = Published(
         job_id=JobId("0" * 32),
         source=Content(size_bytes=source.size_bytes, crc32c=source.crc32c),
         profile=profile.name,
         profile_fingerprint=profile.fingerprint(),
+        base_fingerprint=base.fingerprint() if base else None,
     )
     return {output_name("out/", source.name, container): Made.of(published)}
 
@@ -74,6 +77,12 @@ def test_reprocess_takes_stale_ones_and_leaves_unchanged_ones() -> None:
     old, done = Object("in/old.mov"), Object("in/done.mov")
     found = survey([old, done], publish(old, OTHER) | publish(done), reprocess=True)
     assert names(found) == ["in/old.mov"]
+
+
+def test_an_output_of_overridden_settings_is_stale_only_once_its_profile_has_changed() -> None:
+    film = Object("in/a.mov")
+    assert survey([film], publish(film, OTHER, base=PROFILE)).counts == {Verdict.UNCHANGED: 1}
+    assert survey([film], publish(film, OTHER, base=OTHER)).counts == {Verdict.STALE: 1}
 
 
 def test_an_output_of_another_container_counts_as_made() -> None:

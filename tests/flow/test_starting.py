@@ -78,8 +78,10 @@ def test_a_deleted_output_of_a_finished_run_gets_another_run() -> None:
 
 
 def test_one_that_was_published_since_the_listing_gets_none() -> None:
-    choice = choose_starts([candidate(1)], Book({run_of(1): RunState.SUCCESS}), Claims(), lambda _: True, 10, 1000)
-    assert (choice.starts, choice.under_way, choice.left) == ((), 0, 0)
+    by_hand = Claims({candidate(1).job_id: "manual__1"})
+    for run, claims in ((run_of(1), Claims()), ("manual__1", by_hand)):
+        choice = choose_starts([candidate(1)], Book({run: RunState.SUCCESS}), claims, lambda _: True, 10, 1000)
+        assert (choice.starts, choice.under_way, choice.left) == ((), 0, 0)
 
 
 def test_a_later_attempt_that_failed_or_runs_counts() -> None:

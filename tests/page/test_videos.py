@@ -31,7 +31,7 @@ def run(state: str, at: str = "2026-01-31T12:30:00Z", run_id: str = "r") -> Run:
 
 def state_of(shelf: Shelf, last: Run | None = None) -> State:
     (video,) = join_listings(shelf.open("films").list(), shelf.open("made").list(), "")
-    return judge(video, last, lambda profile, fingerprint: fingerprint == "old").state
+    return judge(video, last, lambda made: made.profile_fingerprint == "old").state
 
 
 def test_states_without_a_run() -> None:

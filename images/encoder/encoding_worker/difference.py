@@ -37,7 +37,7 @@ def find_differences(store: Store, output_url: str, profile: Profile) -> Iterato
     prefix = "" if address.name == "-" else address.name
     for name, metadata in store.list_metadata(address.bucket, prefix):
         published = parse_publication(metadata)
-        if published is None or published.profile_fingerprint == profile.fingerprint():
+        if published is None or published.was_made_by(profile.fingerprint()):
             continue
         url = ObjectAddress(bucket=address.bucket, name=name).url
         report = load_report(store, url)
