@@ -11,7 +11,18 @@ from bench.page import write_page
 from bench.record import Record
 from bench.stage import open_stage
 
-EXPERIMENTS = ("whole_path", "quality", "proof", "split", "merge", "growth", "parallel", "orchestration", "quick")
+EXPERIMENTS = (
+    "whole_path",
+    "quality",
+    "proof",
+    "split",
+    "merge",
+    "growth",
+    "parallel",
+    "orchestration",
+    "backlog",
+    "quick",
+)
 
 
 def main() -> int:

@@ -114,6 +114,12 @@ def _plot_orchestration(axes: Axes, record: Record) -> None:
     axes.legend()
 
 
+def _plot_backlog(axes: Axes, record: Record) -> None:
+    rows = record.findings.rows
+    axes.plot([row["chunks_before"] + row["chunks"] for row in rows], [row["cpu_s_per_chunk"] for row in rows], "o-")
+    axes.set(xlabel="chunks made so far", ylabel="CPU seconds a chunk", ylim=(0, None))
+
+
 PLOTS: dict[str, Callable[[Axes, Record], None]] = {
     "split": _plot_ways,
     "merge": _plot_ways,
@@ -121,6 +127,7 @@ PLOTS: dict[str, Callable[[Axes, Record], None]] = {
     "growth": _plot_growth,
     "parallel": _plot_parallel,
     "orchestration": _plot_orchestration,
+    "backlog": _plot_backlog,
 }
 TITLES = {
     "whole_path": (
@@ -159,9 +166,15 @@ TITLES = {
         "What CI measures again",
         "CPU seconds of ours against those of the other way, on small films.",
     ),
+    "backlog": (
+        "A backlog",
+        "1,750 films of 60 chunks wait in the bucket, and no work takes time: what the scheduler makes of it, and "
+        "whether a chunk costs more as the history grows.",
+    ),
     "orchestration": (
         "Orchestration",
         "What Airflow adds to a chunk: a whole run of `encode_video` with a worker that does nothing, in CPU seconds "
-        "of all of the stack's processes.",
+        "of all of the stack's processes. PostgreSQL is measured beside SQLite where `MAPREEL_BENCH_DATABASE` names an "
+        "empty database.",
     ),
 }

@@ -115,10 +115,11 @@ class Mapreel:
         """Return all names of the work bucket."""
         return [blob.name for blob in self.storage.list_blobs(WORK_BUCKET)]
 
-    def calls(self, film: str) -> list[Call]:
-        """Return all calls for a film."""
+    def calls(self, film: str | None = None) -> list[Call]:
+        """Return all calls for a film, or for all."""
         lines = self._notes.read_text(encoding="utf-8").splitlines() if self._notes.exists() else []
-        return [call for call in (Call(*json.loads(line)) for line in lines) if call.film == film]
+        calls = [Call(*json.loads(line)) for line in lines]
+        return [call for call in calls if film in (None, call.film)]
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """Call Airflow's API, whatever it answers."""

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from local_stack.environment import stack_environment
 from local_stack.errors import StartFailed
@@ -78,5 +79,22 @@ def test_airflow_configuration_of_the_caller_stays_outside(home: Home) -> None:
 
 
 def test_more_tasks_than_sqlite_bears_are_refused(home: Home) -> None:
-    with pytest.raises(ValueError, match="less than or equal to 8"):
+    with pytest.raises(ValueError, match="MAPREEL_CONCURRENT_TASKS: SQLite bears 8 at a time, not 32"):
         StackSettings(home=home.root, concurrent_tasks=32)
+
+
+def test_postgresql_takes_the_place_of_sqlite_and_bears_more(home: Home) -> None:
+    url = SecretStr("postgresql://airflow:secret@db/airflow")
+    settings = StackSettings(home=home.root, concurrent_tasks=32, database_url=url)
+
+    environment = stack_environment(home, Keys(), Ports(airflow=1, storage=2, supervisor=3), settings, {})
+
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://airflow:secret@db/airflow"
+    assert environment["AIRFLOW__CORE__PARALLELISM"] == "32"
+    assert "secret" not in repr(settings)
+
+
+def test_another_database_than_postgresql_is_refused_without_its_password(home: Home) -> None:
+    with pytest.raises(ValueError, match="MAPREEL_DATABASE_URL: not of the form") as refused:
+        StackSettings(home=home.root, database_url=SecretStr("mysql://airflow:secret@db/airflow"))
+    assert "secret" not in str(refused.value)

@@ -74,7 +74,7 @@ def _airflow(home: Home, keys: Keys, ports: Ports, settings: StackSettings) -> d
             "EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
             "HOSTNAME_CALLABLE": "local_stack.ports.loopback_host",
         },
-        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{home.database}"},
+        "DATABASE": {"SQL_ALCHEMY_CONN": _database(home, settings)},
         "API": {
             "HOST": LOOPBACK,
             "PORT": ports.airflow,
@@ -100,6 +100,13 @@ def _airflow(home: Home, keys: Keys, ports: Ports, settings: StackSettings) -> d
         for option, value in pairs.items()
     }
     return {"AIRFLOW_HOME": str(home.airflow), **configured}
+
+
+def _database(home: Home, settings: StackSettings) -> str:
+    if settings.database_url is None:
+        return f"sqlite:///{home.database}"
+    _, _, address = settings.database_url.get_secret_value().partition("://")
+    return f"postgresql+psycopg2://{address}"  # the driver that is in the lock, whichever the caller is used to
 
 
 def _without_proxy(names: str) -> str:

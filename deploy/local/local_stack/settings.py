@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -29,9 +29,27 @@ class StackSettings(BaseSettings):
     runtime: Literal["local", "kubernetes"] = "local"
     users: str = ""
     """Further logins beside the administrator's, as ``name:role,name:role``; Airflow makes up their passwords."""
-    concurrent_tasks: int = Field(default=SQLITE_PARALLELISM, ge=1, le=SQLITE_PARALLELISM)
+    database_url: SecretStr | None = None
+    """A PostgreSQL database of Airflow's own, as ``postgresql://user:password@host/name``; else SQLite in the home."""
+    concurrent_tasks: int = Field(default=SQLITE_PARALLELISM, ge=1)
     """Tasks that run at the same time, over all DAGs."""
     heartbeat_old_s: float = Field(default=90, gt=0)
     """A component whose last heartbeat is older is restarted. They beat every 5 s, when the machine lets them."""
     heartbeat_grace_s: float = Field(default=180, ge=0)
     """How long a program that was just started is let be: on busy cores its imports take minutes."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgresql+", "postgres://")):
+            raise ValueError("MAPREEL_DATABASE_URL: not of the form postgresql://user:password@host/name")
+        return url
+
+    @model_validator(mode="after")
+    def _database_bears_the_tasks(self) -> Self:
+        if self.database_url is None and self.concurrent_tasks > SQLITE_PARALLELISM:
+            raise ValueError(
+                f"MAPREEL_CONCURRENT_TASKS: SQLite bears {SQLITE_PARALLELISM} at a time, not {self.concurrent_tasks}; "
+                "name a PostgreSQL database in MAPREEL_DATABASE_URL"
+            )
+        return self

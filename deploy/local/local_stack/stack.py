@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
@@ -122,9 +123,10 @@ class Stack:
             tell("making Airflow's database")
             airflow = str(Path(sys.executable).parent / "airflow")
             self._run([airflow, "db", "migrate"], environment)
-            with closing(sqlite3.connect(self.home.database)) as database:
-                # Readers and the one writer no longer wait for each other: "database is locked" comes from that.
-                database.execute("PRAGMA journal_mode=WAL")
+            if self.settings.database_url is None:
+                with closing(sqlite3.connect(self.home.database)) as database:
+                    # Readers and the one writer no longer wait for each other: "database is locked" comes from that.
+                    database.execute("PRAGMA journal_mode=WAL")
             self._mark_done("migrated-for", lock)
         spec = environment.get("MAPREEL_PARALLELISM", "")
         # Only where the wish has changed: slots that were set by hand in the UI stay.
@@ -135,10 +137,16 @@ class Stack:
 
     def _is_done(self, what: str, for_what: str) -> bool:
         stamp = self.home.airflow / what
-        return self.home.database.exists() and stamp.exists() and stamp.read_text() == for_what
+        is_there = self.settings.database_url is not None or self.home.database.exists()
+        return is_there and stamp.exists() and stamp.read_text() == self._stamp(for_what)
 
     def _mark_done(self, what: str, for_what: str) -> None:
-        (self.home.airflow / what).write_text(for_what)
+        (self.home.airflow / what).write_text(self._stamp(for_what))
+
+    def _stamp(self, for_what: str) -> str:
+        """Another database has nothing of it; and no password belongs into a file."""
+        url = self.settings.database_url
+        return for_what if url is None else f"{sha256(url.get_secret_value().encode()).hexdigest()}\n{for_what}"
 
     def _run(self, command: list[str], environment: Mapping[str, str]) -> None:
         done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)

@@ -1,0 +1,110 @@
+"""The embedded stack with a worker that does nothing, and the CPU seconds that its processes have taken so far."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from tests.integration.conftest import WORKER, Mapreel, running_mapreel
+
+from encoding_contract.model import Document
+from local_stack.environment import INPUT_BUCKET
+from local_stack.keys import load_keys
+from local_stack.settings import StackSettings
+from local_stack.stack import Stack
+from local_stack.sweep import marked_processes
+
+DATABASE_VARIABLE = "MAPREEL_BENCH_DATABASE"
+"""Names an empty PostgreSQL database, as ``postgresql://user:password@host/name``."""
+
+
+class Spent(Document):
+    """CPU and wall seconds so far."""
+
+    stack_s: float
+    """Of all processes of the stack, and of all their children that have ended, but for the paper workers."""
+    worker_s: float
+    at_s: float
+
+    def since(self, before: Spent) -> Spent:
+        """Return what was spent between two looks."""
+        return Spent(
+            stack_s=self.stack_s - before.stack_s,
+            worker_s=self.worker_s - before.worker_s,
+            at_s=self.at_s - before.at_s,
+        )
+
+
+class PaperStack:
+    """A running stack whose encoders are made of paper."""
+
+    def __init__(self, mapreel: Mapreel, times: Path) -> None:
+        self.mapreel = mapreel
+        self._times = times
+        self._stack_id = load_keys(Stack(StackSettings(home=mapreel.home)).home).stack_id
+
+    def spent(self) -> Spent:
+        """Return what was spent since the stack's start."""
+        total = 0.0
+        for process in marked_processes(self._stack_id):
+            try:
+                own = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            total += own.user + own.system + own.children_user + own.children_system
+        found = re.findall(r"(\d+)m([\d.]+)s", self._times.read_text())
+        worker_s = sum(int(minutes) * 60 + float(seconds) for minutes, seconds in found)
+        return Spent(stack_s=total - worker_s, worker_s=worker_s, at_s=time.monotonic())
+
+    def idle(self, seconds: float = 60) -> float:
+        """Wait, and return the CPU seconds a second of a stack that has nothing to do."""
+        before = self.spent()
+        time.sleep(seconds)
+        idle = self.spent().since(before)
+        return idle.stack_s / idle.at_s
+
+    def start(self, film: str, chunks: int) -> str:
+        """Upload a film and start its run; return the run's id."""
+        self.mapreel.upload(film, chunks=chunks)
+        return self.mapreel.start("encode_video", source=f"gs://{INPUT_BUCKET}/{film}")
+
+    def encode(self, film: str, chunks: int) -> None:
+        """Encode a film.
+
+        Raises:
+            RuntimeError: its run has failed.
+        """
+        run = self.start(film, chunks)
+        while (state := self.mapreel.state("encode_video", run)) not in ("success", "failed"):
+            time.sleep(1)
+        if state != "success":
+            raise RuntimeError(f"{run} of {film}: ended as {state}; see the logs below {self.mapreel.home}")
+
+
+@contextmanager
+def paper_stack(folder: Path, **settings: str) -> Iterator[PaperStack]:
+    """Start a stack in a folder, let it encode a first film, and stop it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    times, program = folder / "times", folder / "timed"
+    # The shell's `times` is the only one that knows what exactly the worker took.
+    program.write_text(f'#!/bin/sh\n"{sys.executable}" "{WORKER}" "$@"; s=$?; times >> "{times}"; exit $s\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    times.touch()
+    quiet = {"MAPREEL_NOTIFY": "", "MAPREEL_DEADLINE_H": "24"}
+    with running_mapreel(folder, **{"MAPREEL_PROGRAM": str(program), **quiet, **settings}) as mapreel:
+        stack = PaperStack(mapreel, times)
+        stack.encode("warm.mkv", 2)
+        yield stack
+
+
+def databases() -> dict[str, dict[str, str]]:
+    """Return the settings of each kind of database that can be had: SQLite, and PostgreSQL where one is named."""
+    url = os.environ.get(DATABASE_VARIABLE)
+    return {"SQLite": {}} | ({"PostgreSQL": {"MAPREEL_DATABASE_URL": url}} if url else {})
