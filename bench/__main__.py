@@ -20,6 +20,7 @@ EXPERIMENTS = (
     "growth",
     "parallel",
     "orchestration",
+    "pods",
     "backlog",
     "quick",
 )

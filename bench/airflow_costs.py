@@ -42,13 +42,17 @@ class Spent(Document):
         )
 
 
-class PaperStack:
-    """A running stack whose encoders are made of paper."""
+class StackMeter:
+    """Reads what a running stack has spent.
 
-    def __init__(self, mapreel: Mapreel, times: Path) -> None:
-        self.mapreel = mapreel
+    Args:
+        home: the stack's.
+        times: where local workers note what they took; ``None`` where none run beside the stack.
+    """
+
+    def __init__(self, home: Path, times: Path | None = None) -> None:
         self._times = times
-        self._stack_id = load_keys(Stack(StackSettings(home=mapreel.home)).home).stack_id
+        self._stack_id = load_keys(Stack(StackSettings(home=home)).home).stack_id
 
     def spent(self) -> Spent:
         """Return what was spent since the stack's start."""
@@ -59,7 +63,7 @@ class PaperStack:
             except psutil.NoSuchProcess:
                 continue
             total += own.user + own.system + own.children_user + own.children_system
-        found = re.findall(r"(\d+)m([\d.]+)s", self._times.read_text())
+        found = re.findall(r"(\d+)m([\d.]+)s", self._times.read_text()) if self._times else []
         worker_s = sum(int(minutes) * 60 + float(seconds) for minutes, seconds in found)
         return Spent(stack_s=total - worker_s, worker_s=worker_s, at_s=time.monotonic())
 
@@ -69,6 +73,14 @@ class PaperStack:
         time.sleep(seconds)
         idle = self.spent().since(before)
         return idle.stack_s / idle.at_s
+
+
+class PaperStack(StackMeter):
+    """A running stack whose encoders are made of paper."""
+
+    def __init__(self, mapreel: Mapreel, times: Path) -> None:
+        super().__init__(mapreel.home, times)
+        self.mapreel = mapreel
 
     def start(self, film: str, chunks: int) -> str:
         """Upload a film and start its run; return the run's id."""

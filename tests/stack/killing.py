@@ -30,6 +30,8 @@ KINDS: dict[str, Callable[[str], bool]] = {
 EVERYTHING = "everything"
 _ALL_AT_ONCE = 0.1
 """How often everything is killed at once: the power is cut."""
+_PATIENCE_S = 120
+"""How long it waits for the first of those that live for a moment only."""
 
 
 def kind_of(process: psutil.Process) -> str:
@@ -46,12 +48,18 @@ class Killer:
         chance: says whom, and when.
         window_s: within how many seconds.
         toll: counts the kills by kind.
+        only: the kinds that it waits for, as they live for a moment only; else it takes who lives.
     """
 
     def __init__(
-        self, processes: Callable[[], list[psutil.Process]], chance: random.Random, window_s: float, toll: Counter[str]
+        self,
+        processes: Callable[[], list[psutil.Process]],
+        chance: random.Random,
+        window_s: float,
+        toll: Counter[str],
+        only: tuple[str, ...] = (),
     ) -> None:
-        self._processes, self._chance, self._toll = processes, chance, toll
+        self._processes, self._chance, self._toll, self._only = processes, chance, toll, only
         self._moments = sorted(chance.uniform(0, window_s) for _ in range(chance.randint(1, 3)))
         self.done: list[str] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -69,23 +77,31 @@ class Killer:
         began = time.monotonic()
         for moment in self._moments:
             time.sleep(max(0.0, began + moment - time.monotonic()))
-            kind, victims = self._choose()
-            self.done.append(f"{kind} at {moment:.0f} s")
+            living = self._living()
+            while self._only and not living and time.monotonic() < began + _PATIENCE_S:
+                time.sleep(0.05)
+                living = self._living()
+            kind, victims = self._choose(living)
+            self.done.append(f"{kind} at {time.monotonic() - began:.0f} s")
             self._toll[kind] += len(victims)
             for victim in victims:
                 with suppress(psutil.NoSuchProcess):
                     victim.send_signal(signal.SIGKILL)
 
-    def _choose(self) -> tuple[str, list[psutil.Process]]:
-        """Return a kind, each that lives now being as likely as any other, and one of that kind; or everything."""
+    def _living(self) -> dict[str, list[psutil.Process]]:
         living: dict[str, list[psutil.Process]] = {}
-        processes = self._processes()
-        for process in processes:
+        for process in self._processes():
             with suppress(psutil.Error):
-                living.setdefault(kind_of(process), []).append(process)
+                kind = kind_of(process)
+                if not self._only or kind in self._only:
+                    living.setdefault(kind, []).append(process)
+        return living
+
+    def _choose(self, living: dict[str, list[psutil.Process]]) -> tuple[str, list[psutil.Process]]:
+        """Return a kind, each that lives now being as likely as any other, and one of that kind; or everything."""
         if not living:
             return "nobody, as nobody lived", []
-        if self._chance.random() < _ALL_AT_ONCE:
-            return EVERYTHING, processes
+        if not self._only and self._chance.random() < _ALL_AT_ONCE:
+            return EVERYTHING, [process for kind in living.values() for process in kind]
         kind = self._chance.choice(sorted(living))
         return kind, [self._chance.choice(living[kind])]

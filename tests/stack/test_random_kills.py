@@ -27,6 +27,8 @@ ROUNDS = int(os.environ.get("MAPREEL_FAULT_ROUNDS", "1"))
 SEED = int(os.environ.get("MAPREEL_FAULT_SEED") or random.SystemRandom().randrange(10**9))
 WINDOW_S = float(os.environ.get("MAPREEL_FAULT_WINDOW_S", "60"))
 """About as long as an undisturbed run takes."""
+EARLY_S = 20
+"""Before an undisturbed run has come to its end, and some moments before it has begun."""
 
 
 @dataclass
@@ -60,8 +62,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
 def test_a_film_survives_kills_at_random_moments(
     number: int, stack: RealStack, film: Path, toll: Toll, tmp_path: Path
 ) -> None:
-    round = Round(stack, film, f"film {number}.mp4")
     killer = Killer(stack.processes, random.Random(SEED + number), WINDOW_S, toll.kills)
+    survive(killer, number, Round(stack, film, f"film {number}.mp4"), toll, tmp_path)
+
+
+@pytest.mark.timeout(3 * ROUND_S)
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_a_film_survives_the_death_of_its_workers(
+    number: int, stack: RealStack, film: Path, toll: Toll, tmp_path: Path
+) -> None:
+    chance = random.Random(SEED + number)
+    killer = Killer(stack.processes, chance, EARLY_S, toll.kills, only=("ffmpeg", "worker"))
+    survive(killer, number, Round(stack, film, f"film {number} of dying workers.mp4"), toll, tmp_path)
+    assert not killer.done[0].startswith("nobody")
+
+
+def survive(killer: Killer, number: int, round: Round, toll: Toll, folder: Path) -> None:
+    """Let a film be encoded while somebody kills, and hold what comes of it against what is promised."""
     began = time.monotonic()
     round.begin()
     killer.start()
@@ -76,7 +93,7 @@ def test_a_film_survives_kills_at_random_moments(
         round.start_run()
         runs = round.follow(None, runs=len(runs) + 1)
         assert runs[0].state == "success"
-    round.judge(tmp_path)
+    round.judge(folder)
     round.check_tidy()
     toll.films += 1
     toll.rounds += 1
