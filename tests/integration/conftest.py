@@ -156,9 +156,9 @@ class Mapreel:
         """Return a run's state."""
         return str(self.api("GET", f"dags/{dag}/dagRuns/{quote(run_id, safe='')}")["state"])
 
-    def finish(self, dag: str, run_id: str) -> str:
+    def finish(self, dag: str, run_id: str, timeout_s: float = WAIT_S) -> str:
         """Wait until a run is over; return its state."""
-        self.await_that(lambda: self.state(dag, run_id) in ("success", "failed"), f"end of {dag} {run_id}")
+        await_that(f"end of {dag} {run_id}", lambda: self.state(dag, run_id) in ("success", "failed"), timeout_s)
         return self.state(dag, run_id)
 
     def scan(self, **conf: Any) -> str:

@@ -100,7 +100,9 @@ class Wave:
         deadline = time.monotonic() + WAVE_S
         while True:
             assert time.monotonic() < deadline, f"not over within {WAVE_S} s: {self._states(running)}"
-            scan = self._mapreel.scan(prefix=self._prefix, limit=1000)
+            # It shares the cores with all the films that it has started.
+            scan = self._mapreel.start("scan_videos", prefix=self._prefix, limit=1000)
+            assert self._mapreel.finish("scan_videos", scan, WAVE_S) == "success"
             summary = SUMMARY.search(self._mapreel.log("scan_videos", scan, "find_new_videos"))
             assert summary is not None
             to_start, under_way, failed, left = map(int, summary.groups())
