@@ -58,7 +58,10 @@ def _take_through(stage: Stage, clip: Path, minutes: int) -> list[dict[str, Any]
     costs[Verb.ENCODE_AUDIO] = job.run(Verb.ENCODE_AUDIO)
     costs[Verb.MERGE] = job.run(Verb.MERGE)
     piece = max(chunk.piece_bytes for chunk in plan.chunks)
-    whole = {Verb.MERGE: job.work.fetch_output().stat().st_size}
+    encoded = job.work.blob(job.work.objects.chunk_video(plan.chunks[-1].index))
+    encoded.reload()
+    # A chunk is what is larger of it: its piece of the source, or what came of that.
+    whole = {Verb.ENCODE: max(piece, encoded.size), Verb.MERGE: job.work.fetch_output().stat().st_size}
     return [
         {
             "verb": verb.value,

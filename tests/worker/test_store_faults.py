@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,31 @@ def test_what_may_pass_is_tried_again(kind: str, proxy: FaultyProxy, file: Path,
     store.write(ADDRESS, text)
     assert store.read(ADDRESS) == text.encode()
     assert proxy.injected[kind] >= 4
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(1 << 20) * 40)
+    return path
+
+
+def test_each_part_of_a_large_file_is_tried_again_by_itself(proxy: FaultyProxy, large: Path) -> None:
+    proxy.kinds = ("503", "reset")
+    assert Store().upload(large, ADDRESS) == content_of(large)
+    assert proxy.injected.total() >= 5
+
+
+@pytest.mark.usefixtures("buckets")
+def test_a_large_file_is_not_held_in_memory(large: Path) -> None:
+    store = Store()
+    tracemalloc.start()
+    try:
+        store.upload(large, ADDRESS)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < large.stat().st_size / 2
 
 
 @pytest.mark.parametrize("kind", ["corrupted upload", "corrupted download"])

@@ -26,6 +26,7 @@ from encoding_contract.errors import BucketRefused, ResultMissing, SourceGone, T
 from encoding_contract.job import Content, ObjectAddress
 
 _BLOCK_BYTES = 8 * 1024 * 1024
+"""Of a transfer, this much is held in memory; Google's client would hold 100 MiB of an upload."""
 _RETRY = DEFAULT_RETRY.with_timeout(120.0)
 
 
@@ -96,6 +97,7 @@ class Store:
         @_AGAIN  # type: ignore[untyped-decorator]
         def upload() -> None:
             blob = self._blob(address)
+            blob.chunk_size = _BLOCK_BYTES
             blob.metadata = dict(metadata) if metadata else None
             generation = self._generation(address)
             try:
