@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 from tests.integration.conftest import WORKER, Mapreel, running_mapreel
 
 from encoding_contract.model import Document
-from local_stack.environment import INPUT_BUCKET
 from local_stack.keys import load_keys
 from local_stack.settings import StackSettings
 from local_stack.stack import Stack
@@ -82,22 +82,29 @@ class PaperStack(StackMeter):
         super().__init__(mapreel.home, times)
         self.mapreel = mapreel
 
-    def start(self, film: str, chunks: int) -> str:
-        """Upload a film and start its run; return the run's id."""
-        self.mapreel.upload(film, chunks=chunks)
-        return self.mapreel.start("encode_video", source=f"gs://{INPUT_BUCKET}/{film}")
-
     def encode(self, film: str, chunks: int) -> None:
         """Encode a film.
 
         Raises:
             RuntimeError: its run has failed.
         """
-        run = self.start(film, chunks)
+        run = self.mapreel.start("encode_video", source=self.mapreel.upload(film, chunks=chunks))
         while (state := self.mapreel.state("encode_video", run)) not in ("success", "failed"):
             time.sleep(1)
         if state != "success":
             raise RuntimeError(f"{run} of {film}: ended as {state}; see the logs below {self.mapreel.home}")
+
+
+def split_costs(first: dict[str, Any], last: dict[str, Any]) -> tuple[float, float]:
+    """Return the CPU seconds of one more chunk, and those of a film's other tasks, out of films of two lengths.
+
+    Args:
+        first: the row of the shorter film, with its ``chunks`` and ``cpu_s_per_chunk``.
+        last: the row of the longer one.
+    """
+    short_s, long_s = (row["cpu_s_per_chunk"] * row["chunks"] for row in (first, last))
+    chunk_s = (long_s - short_s) / (last["chunks"] - first["chunks"])
+    return chunk_s, short_s - chunk_s * first["chunks"]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from bench.airflow_costs import DATABASE_VARIABLE, databases, paper_stack
+from bench.airflow_costs import DATABASE_VARIABLE, databases, paper_stack, split_costs
 from bench.record import Figure, Findings
 from bench.stage import Stage
 
@@ -20,19 +20,16 @@ def measure(stage: Stage) -> Findings:
         found = _measure(stage, database, settings)
         rows += found
         first, *_, last = found
-        # A film's own tasks, whatever its chunks: what is left when the slope is taken off.
-        totals = [row["cpu_s_per_chunk"] * row["chunks"] for row in (first, last)]
-        slope = (totals[1] - totals[0]) / (last["chunks"] - first["chunks"])
+        chunk_s, others_s = split_costs(first, last)
         figures += [
-            Figure(name=f"Airflow's CPU for one more chunk, {database}", value=slope, unit="s", must="<=", mark=0.4),
-            Figure(name=f"for a film's other tasks, {database}", value=totals[0] - slope * first["chunks"], unit="s"),
+            Figure(name=f"Airflow's CPU for one more chunk, {database}", value=chunk_s, unit="s", must="<=", mark=0.4),
+            Figure(name=f"for a film's other tasks, {database}", value=others_s, unit="s"),
             Figure(name=f"the idle stack, {database}", value=first["idle_cpu_s_per_s"] * 60, unit="CPU s a minute"),
             Figure(name=f"wall time of a chunk, {database}", value=last["wall_s_per_chunk"], unit="s"),
         ]
         if len(found) > 2:
             middle = found[1]
-            step = (totals[1] - middle["cpu_s_per_chunk"] * middle["chunks"]) / (last["chunks"] - middle["chunks"])
-            growth = abs(step / slope - 1) * 100
+            growth = abs(split_costs(middle, last)[0] / chunk_s - 1) * 100
             name = f"one more chunk from {middle['chunks']} to {last['chunks']}, against from {first['chunks']}"
             figures.append(Figure(name=f"{name}, {database}", value=growth, unit="% apart", must="<=", mark=20))
     return Findings(

@@ -137,8 +137,7 @@ TITLES = {
     ),
     "quality": (
         "Size and quality",
-        "What chunks cost against one pass by the same encoder, with the same settings and one thread in both. Bits "
-        "are compared at equal VMAF; what a point of it costs is measured by a second pass with a higher CRF.",
+        "What chunks cost against one pass, with the same settings and one thread in both.",
     ),
     "proof": (
         "What the proof costs",

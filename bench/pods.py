@@ -14,7 +14,7 @@ from typing import Any
 from tests.cluster.airflow import TestStack, copy_template
 from tests.cluster.conftest import NAMESPACE, OVERLAY
 
-from bench.airflow_costs import StackMeter
+from bench.airflow_costs import StackMeter, split_costs
 from bench.record import Figure, Findings
 from bench.stage import Stage
 
@@ -39,13 +39,12 @@ def measure(stage: Stage) -> Findings:
     finally:
         stack.down()
     first, *_, last = rows
-    totals = [row["cpu_s_per_chunk"] * row["chunks"] for row in (first, last)]
-    slope = (totals[1] - totals[0]) / (last["chunks"] - first["chunks"])
+    chunk_s, others_s = split_costs(first, last)
     return Findings(
         film=f"made, {', '.join(map(str, CHUNKS))} chunks of {CHUNK_S} s; {PODS} pods at a time, SQLite",
         figures=(
-            Figure(name="Airflow's CPU for one more chunk in a pod", value=slope, unit="s", must="<=", mark=1.0),
-            Figure(name="for a film's other tasks", value=totals[0] - slope * first["chunks"], unit="s"),
+            Figure(name="Airflow's CPU for one more chunk in a pod", value=chunk_s, unit="s", must="<=", mark=1.0),
+            Figure(name="for a film's other tasks", value=others_s, unit="s"),
             Figure(name="wall time of a chunk", value=last["wall_s_per_chunk"], unit="s"),
         ),
         rows=tuple(rows),

@@ -27,6 +27,8 @@ FILMS = "films-of-the-tests"
 OUTPUT = "mapreel-out"
 SLOW_VIDEO = {"codec": "libx264", "crf": 24, "preset": "veryslow"}
 """Slow enough that a chunk of 10 s at 320x180 is caught in the middle."""
+SLOWEST_FILM: dict[str, Any] = {"chunk_s": 0, "video": {**SLOW_VIDEO, "preset": "placebo"}}
+"""One chunk that lasts: a shorter one may be done before a drain, the scheduler or an open log gets to its pod."""
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 from kubernetes import client
 from kubernetes.client import models as k8s
 
-from tests.cluster.airflow import SLOW_VIDEO, TestStack
+from tests.cluster.airflow import SLOWEST_FILM, TestStack
 from tests.cluster.film import check_film
 from tests.cluster.pods import PodWatcher
 from tests.waiting import await_that
@@ -23,11 +23,8 @@ URGENT = "urgent-service-of-the-tests"
 
 
 def disturb(stack: TestStack, pods: PodWatcher, film: Path, out: Path, strike: Callable[[str], None]) -> None:
-    """Strike the node of a chunk that is being encoded, and hold what comes of it against what is promised.
-
-    The whole film is one chunk: a shorter one may be done before a drain or the scheduler gets to its pod.
-    """
-    run = stack.start(film, chunk_s=0, video={**SLOW_VIDEO, "preset": "placebo"})
+    """Strike the node of a chunk that is being encoded, and hold what comes of it against what is promised."""
+    run = stack.start(film, **SLOWEST_FILM)
     victim = await_that("a running chunk", lambda: pods.current("encode", "Running"))[0]
     strike(victim.spec.node_name)
 
