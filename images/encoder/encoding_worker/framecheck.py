@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from encoding_contract.errors import ProofFailed
 from encoding_contract.manifest import ChunkManifest
 from encoding_contract.plan import Chunk, CutMethod, Plan, digest_pts
@@ -27,15 +29,15 @@ def load_frames(task: Task, manifest: ChunkManifest) -> list[Frame]:
     return parse_frames(raw.decode())
 
 
-def own_frames(plan: Plan, chunk: Chunk, frames: list[Frame]) -> list[int]:
+def own_frames(plan: Plan, chunk: Chunk, frames: list[Frame]) -> array[int]:
     """Return the PTS of the frames that belong to a chunk."""
-    times = [frame.pts for frame in frames if frame.pts is not None]
+    times = array("q", (frame.pts for frame in frames if frame.pts is not None))
     if plan.tracks[chunk.track].cut is CutMethod.FRAME:
         return times
-    return [pts for pts in times if chunk.start_pts <= pts < chunk.end_pts]
+    return array("q", (pts for pts in times if chunk.start_pts <= pts < chunk.end_pts))
 
 
-def check_frames(task: Task, chunk: Chunk, manifest: ChunkManifest, times: list[int]) -> None:
+def check_frames(task: Task, chunk: Chunk, manifest: ChunkManifest, times: array[int]) -> None:
     """Hold a chunk's frames against the plan.
 
     Raises:

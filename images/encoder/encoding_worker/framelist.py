@@ -13,7 +13,7 @@ from encoding_contract.errors import EncoderFault
 _NO_PTS = -(2**63)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Frame:
     """A decoded frame: PTS in the track's time base (``None`` where it has none), and the Adler-32 of its pixels."""
 

@@ -4,7 +4,9 @@ and a decode of every border.
 
 from __future__ import annotations
 
+from array import array
 from fractions import Fraction
+from itertools import chain
 from math import lcm
 from pathlib import Path
 
@@ -101,10 +103,12 @@ class Proof:
             out_base = Fraction(stream.time_base or 1)
             # What an edit list hides is there, and yet no player shows it.
             shown = (packet for packet in film.demux(stream) if packet.size and not packet.is_discard)
-            found = sorted(packet.pts for packet in shown if packet.pts is not None)
-        expected = [pts for joined in self._tracks[position] for pts in joined.times]
-        if len(found) != len(expected):
-            raise self._refuse(f"has {len(found)} frames of video stream {track.stream}, expected {len(expected)}")
+            found = array("q", sorted(packet.pts for packet in shown if packet.pts is not None))
+        frames = sum(len(joined.times) for joined in self._tracks[position])
+        if len(found) != frames:
+            raise self._refuse(f"has {len(found)} frames of video stream {track.stream}, expected {frames}")
+        expected = chain.from_iterable(joined.times for joined in self._tracks[position])
+        first = self._tracks[position][0].times[0]
         # Rounded to the container's tick, and moved by a tick more where two frames would share one.
         # In whole numbers over one denominator: Fractions of 200,000 frames take seconds.
         over = lcm(out_base.denominator, base.denominator)
@@ -112,7 +116,7 @@ class Proof:
         tolerance = out_ticks * (1 + MOST_MOVED)
         latest = 0
         for number, (got, want) in enumerate(zip(found, expected, strict=True)):
-            late = (got - found[0]) * out_ticks - (want - expected[0]) * ticks
+            late = (got - found[0]) * out_ticks - (want - first) * ticks
             latest = max(latest, abs(late))
             if abs(late) > tolerance:
                 raise self._refuse(
