@@ -24,7 +24,7 @@ class Cost:
     wall_s: float
     cpu_s: float
     memory_bytes: int
-    """The most that program and children held at one moment (RSS)."""
+    """The most that program and children held at one moment; what they share counts once (PSS)."""
     scratch_bytes: int
     """The most that lay in the scratch folder at one moment."""
 
@@ -50,7 +50,7 @@ def measure_program(
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             break
-        memory = max(memory, _resident_bytes(watched))
+        memory = max(memory, _held_bytes(watched))
         held = max(held, folder_bytes(scratch)) if scratch else 0
         time.sleep(min(_LONG_SAMPLE_S, max(_SAMPLE_S, (time.monotonic() - started) / 100)))
     wall_s = time.monotonic() - started
@@ -63,12 +63,12 @@ def measure_program(
     return Cost(wall_s, usage.ru_utime + usage.ru_stime, memory, held)
 
 
-def _resident_bytes(process: psutil.Process) -> int:
+def _held_bytes(process: psutil.Process) -> int:
     total = 0
     with suppress(psutil.Error):
         for each in (process, *process.children(recursive=True)):
             with suppress(psutil.Error):
-                total += each.memory_info().rss
+                total += each.memory_full_info().pss
     return total
 
 

@@ -23,6 +23,7 @@ from encoding_contract.objects import JobObjects
 from encoding_worker import settings
 from encoding_worker.hanging import hang_watch
 from encoding_worker.interruption import interruption
+from encoding_worker.memory import give_back_blocks
 from encoding_worker.scratch import remove_scratch, scratch_folder
 from encoding_worker.store import Store
 from encoding_worker.task import Task, load_job, program_version
@@ -131,6 +132,7 @@ def _run(verb: Verb, job_url: str, chunk: int | None, act: Callable[[Task], obje
     log = logging.StreamHandler(sys.stdout)
     log.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[log])
+    give_back_blocks()
     interruption.install()
     hang_watch.install(_end_at_once)
     started = time.monotonic()

@@ -17,12 +17,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from encoding_contract.errors import MapreelError
 from encoding_contract.job import Source
-from encoding_worker.store import Store
+from encoding_worker.store import BLOCK_BYTES, Store
 
 logger = logging.getLogger(__name__)
 
 _FIRST_BYTES = 256 * 1024
-_MOST_BYTES = 8 * 1024 * 1024
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
@@ -63,8 +62,9 @@ class SourceFile(io.RawIOBase):
         at = self._place - self._block_start
         if not 0 <= at < len(self._block):
             goes_on = self._place == self._block_start + len(self._block)
-            self._step = min(self._step * 2, _MOST_BYTES) if goes_on else _FIRST_BYTES
+            self._step = min(self._step * 2, BLOCK_BYTES) if goes_on else _FIRST_BYTES
             end = min(total, self._place + max(self._step, size))
+            self._block = b""  # let go before the next one comes: two of them would be held at once
             self._block = self._store.read_range(self._source.address, self._source.generation, self._place, end)
             self._block_start, at = self._place, 0
         data = self._block[at:] if size < 0 else self._block[at : at + size]
@@ -123,10 +123,10 @@ def open_source(store: Store, source: Source) -> Iterator[SourceDoor]:
             step = _FIRST_BYTES
             try:
                 while start < end:
-                    block = store.read_range(source.address, source.generation, start, min(start + step, end))
-                    self.wfile.write(block)
-                    start += len(block)
-                    step = min(step * 2, _MOST_BYTES)
+                    following = min(start + step, end)
+                    self.wfile.write(store.read_range(source.address, source.generation, start, following))
+                    start = following
+                    step = min(step * 2, BLOCK_BYTES)
             except OSError:
                 self.close_connection = True  # the reader has had enough
             except MapreelError as error:

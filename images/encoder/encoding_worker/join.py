@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -128,6 +128,7 @@ class Joiner:
         clock = _Clock(self.times[position], reordered)
         headers: bytes | None = None
         for joined, path in self._fetch_in_order(self._tracks[position]):
+            ranks = self._rank(joined, path)
             with open_media(f"file:{path}", f"chunk {joined.chunk.index}") as container:
                 source = container.streams.video[0]
                 found = bytes(source.codec_context.extradata or b"")
@@ -137,14 +138,7 @@ class Joiner:
                         "the chunks before; clear it, so that one version encodes all"
                     )
                 headers = found
-                packets = [packet for packet in container.demux(source) if packet.size]
-                ranks = {pts: rank for rank, pts in enumerate(sorted(_pts(packet) for packet in packets))}
-                if len(ranks) != len(packets) or len(packets) != len(joined.times):
-                    raise ProofFailed(
-                        f"job {self._task.job.id} chunk {joined.chunk.index}: {len(joined.times)} frames expected, "
-                        f"{len(ranks)} found; clear it"
-                    )
-                for packet in packets:
+                for packet in _filled(container, source):
                     pts, dts, duration = clock.next(ranks[_pts(packet)])
                     packet.pts, packet.dts, packet.duration = pts, dts, duration
                     packet.time_base = base
@@ -152,8 +146,23 @@ class Joiner:
                     if position == 0:
                         self.flow.take(pts, packet.size)
                     yield dts * tick_ns.numerator // tick_ns.denominator, position, packet
-                clock.advance(len(packets))
+            clock.advance(len(ranks))
             path.unlink()
+
+    def _rank(self, joined: JoinedChunk, path: Path) -> dict[int, int]:
+        """Return a chunk's PTS with their places in presentation order.
+
+        Read in a pass of its own: held until their places are known, the packets would fill the memory.
+        """
+        with open_media(f"file:{path}", f"chunk {joined.chunk.index}") as container:
+            found = [_pts(packet) for packet in _filled(container, container.streams.video[0])]
+        ranks = {pts: rank for rank, pts in enumerate(sorted(found))}
+        if not len(ranks) == len(found) == len(joined.times):
+            raise ProofFailed(
+                f"job {self._task.job.id} chunk {joined.chunk.index}: {len(joined.times)} frames expected, "
+                f"{len(ranks)} found; clear it"
+            )
+        return ranks
 
     def _times(self, position: int, base: Fraction) -> array[int]:
         """Return the output's PTS of all frames of a track, on the middle clock, strictly increasing.
@@ -188,6 +197,10 @@ class Joiner:
     def shift_error(self) -> Fraction:
         """Return how far the joined tracks lie behind the middle clock, in seconds."""
         return self._shift(0, self.bases[0]) - shift_to_middle(self._plan)
+
+
+def _filled(container: InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
+    return (packet for packet in container.demux(stream) if packet.size)
 
 
 def _pts(packet: VideoPacket) -> int:

@@ -25,8 +25,10 @@ from urllib3.exceptions import HTTPError
 from encoding_contract.errors import BucketRefused, ResultMissing, SourceGone, TransientFault
 from encoding_contract.job import Content, ObjectAddress
 
-_BLOCK_BYTES = 8 * 1024 * 1024
-"""Of a transfer, this much is held in memory; Google's client would hold 100 MiB of an upload."""
+BLOCK_BYTES = 4 * 1024 * 1024
+"""Of a download, this much is read at a time; Google's client holds it twice on its way."""
+_UPLOAD_BYTES = 8 * 1024 * 1024
+"""Of an upload, this much is held in memory; Google's client would hold 100 MiB. Each part waits for its answer."""
 _RETRY = DEFAULT_RETRY.with_timeout(120.0)
 
 
@@ -97,7 +99,7 @@ class Store:
         @_AGAIN  # type: ignore[untyped-decorator]
         def upload() -> None:
             blob = self._blob(address)
-            blob.chunk_size = _BLOCK_BYTES
+            blob.chunk_size = _UPLOAD_BYTES
             blob.metadata = dict(metadata) if metadata else None
             generation = self._generation(address)
             try:
@@ -135,14 +137,15 @@ class Store:
             raise ResultMissing(f"{address.url}: expected {content}, found {stated}; clear the task that makes it")
         crc = 0
         with path.open("wb") as file:
-            for start in range(0, stated.size_bytes, _BLOCK_BYTES):
-                end = min(start + _BLOCK_BYTES, stated.size_bytes)
+            for start in range(0, stated.size_bytes, BLOCK_BYTES):
+                end = min(start + BLOCK_BYTES, stated.size_bytes)
                 try:
                     block = self._read_block(address, generation, start, end)
                 except gcs_errors.NotFound:
                     raise ResultMissing(f"{address.url}: is gone; clear the task that makes it") from None
                 crc = google_crc32c.extend(crc, block)
                 file.write(block)
+                del block  # before the next one comes: two of them would be held at once
         if _base64(crc) != stated.crc32c:
             raise TransientFault(
                 f"{address.url}: expected CRC-32C {stated.crc32c}, received {_base64(crc)}; it is tried again"
@@ -261,7 +264,7 @@ def content_of(path: Path) -> Content:
     """Return size and CRC-32C of a file."""
     crc = size_bytes = 0
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
+        while block := file.read(BLOCK_BYTES):
             crc = google_crc32c.extend(crc, block)
             size_bytes += len(block)
     return Content(size_bytes=size_bytes, crc32c=_base64(crc))
