@@ -13,6 +13,7 @@ from tests.integration.conftest import running_mapreel
 DATABASE = os.environ.get("MAPREEL_TEST_DATABASE", "")
 
 
+@pytest.mark.faults  # for its time: a stack of its own, started twice
 @pytest.mark.skipif(not DATABASE, reason="no PostgreSQL database is named in MAPREEL_TEST_DATABASE")
 def test_a_film_is_encoded_on_postgresql_and_its_run_outlives_the_stack(tmp_path: Path) -> None:
     settings = {"MAPREEL_DATABASE_URL": DATABASE, "MAPREEL_CONCURRENT_TASKS": "16"}
