@@ -17,6 +17,7 @@ EXPERIMENTS = (
     "proof",
     "split",
     "merge",
+    "profile",
     "growth",
     "parallel",
     "orchestration",

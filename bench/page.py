@@ -153,6 +153,10 @@ TITLES = {
         "Chunks and sound become one published film; against mkvmerge on the same chunks, alone and in a script that "
         "fetches them and puts the result.",
     ),
+    "profile": (
+        "Where split's and merge's time goes",
+        "Shares of their CPU seconds by the innermost of the worker's functions (`bench/profile.py`, by py-spy).",
+    ),
     "growth": (
         "Memory and scratch",
         "The most that each verb holds, program and ffmpeg together, over films of different length.",

@@ -1,0 +1,78 @@
+"""Where the CPU seconds of split and merge go: py-spy looks a hundred times a second at what their program does.
+
+Each look is counted for the innermost function of the worker's own; what a library does for it is in it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+from bench import merge, split
+from bench.meter import measure_program
+from bench.record import Figure, Findings
+from bench.stage import MeasuredJob, Stage
+from encoding_contract.command import Verb
+
+RATE_HZ = 100
+SHOWN = 6
+"""Parts of each verb that have a line of their own."""
+_OWN = re.compile(r"^(\S+) \(.*encoding_worker/(\w+)\.py")
+
+
+def measure(stage: Stage) -> Findings:
+    """Run each verb twice on the films of its own experiment: as it is, and looked at."""
+    if shutil.which("py-spy") is None:
+        raise SystemExit("bench profile: py-spy is missing; install it: uv tool install py-spy")
+    clip = stage.films.made("broadcast", split.CLIP_S, "1280x720", split.KBPS)
+    job = stage.freeze(stage.films.repeated(clip, split.TIMES), chunk_s=split.CHUNK_S)
+    rows = _look_at(stage, job, Verb.SPLIT)
+    film = stage.films.repeated(clip, merge.TIMES)
+    job = stage.freeze(film, chunk_s=merge.CHUNK_S, video={"preset": "ultrafast", "crf": 25})
+    job.work.finish_chunks()
+    rows += _look_at(stage, job, Verb.MERGE)
+    return Findings(
+        film="those of split and merge",
+        figures=tuple(
+            Figure(name=f"{row['verb']}: {row['part']}", value=row["share"], unit="%") for row in rows if row["shown"]
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _look_at(stage: Stage, job: MeasuredJob, verb: Verb) -> list[dict[str, str | float | bool]]:
+    whole_s = job.run(verb).cpu_s
+    if verb is Verb.SPLIT:
+        job.forget_results()
+    looks = stage.folder / f"{verb.value}.txt"
+    options = ["--format", "raw", "--function", "--full-filenames", "--nonblocking", "--rate", str(RATE_HZ)]
+    measure_program(
+        ["py-spy", "record", *options, "--output", str(looks), "--", *job.work.command(verb)],
+        job.work.environment(),
+        job.work.scratch,
+    )
+    parts = count_parts(looks)
+    parts["ffmpeg's programs"] = max(0.0, whole_s - sum(parts.values()))
+    whole_s = sum(parts.values())
+    return [
+        {
+            "verb": verb.value,
+            "part": part,
+            "cpu_s": round(cpu_s, 2),
+            "share": round(100 * cpu_s / whole_s, 1),
+            "shown": place < SHOWN,
+        }
+        for place, (part, cpu_s) in enumerate(sorted(parts.items(), key=lambda item: -item[1]))
+    ]
+
+
+def count_parts(looks: Path) -> dict[str, float]:
+    """Return CPU seconds by the innermost of the worker's functions, from py-spy's raw format."""
+    parts: dict[str, float] = defaultdict(float)
+    for line in looks.read_text().splitlines():
+        stack, _, count = line.rpartition(" ")
+        own = [found for frame in reversed(stack.split(";")) if (found := _OWN.match(frame))]
+        parts[f"{own[0][2]}.{own[0][1]}" if own else "starting, and libraries' own threads"] += int(count) / RATE_HZ
+    return parts
