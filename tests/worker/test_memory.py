@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from bench.meter import measure_program
 from google.cloud import storage
 
 from encoding_contract.command import Verb
@@ -14,6 +15,13 @@ from tests.corpus import load_profile
 from tests.worker.work import Work
 
 MIB = 1024 * 1024
+_PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+"""
+"""The kernel's own peak, which no sampling misses. It is asked for from a small process, as a program begins with its
+parent's peak."""
 
 
 @pytest.fixture
@@ -35,7 +43,8 @@ def test_merge_holds_no_chunk_in_memory(buckets: storage.Client, noise: Path, tm
         work = Work(buckets, noise, profile, folder)
         work.finish_chunks()
         sizes.append(len(work.contents()[work.objects.chunk_video(0)]))
-        held.append(measure_program(work.command(Verb.MERGE), work.environment(), work.scratch).memory_bytes)
-    # Buffers of transfers fill with a small film already.
+        merge = [sys.executable, "-c", _PEAK, *work.command(Verb.MERGE)]
+        held.append(int(subprocess.run(merge, env=work.environment(), check=True, capture_output=True).stdout))
+    # The small film does not fill the buffers of transfers (14 MiB); held packets were 67 MiB.
     assert sizes[1] - sizes[0] > 40 * MIB
-    assert held[1] - held[0] < 20 * MIB, held
+    assert held[1] - held[0] < 30 * MIB, held
