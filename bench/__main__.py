@@ -20,6 +20,7 @@ EXPERIMENTS = (
     "profile",
     "growth",
     "parallel",
+    "scale",
     "orchestration",
     "pods",
     "backlog",

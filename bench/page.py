@@ -93,15 +93,11 @@ def _plot_path(axes: Axes, record: Record) -> None:
     axes.tick_params(axis="y", labelsize=6)
 
 
-def _plot_parallel(axes: Axes, record: Record) -> None:
-    for how, films in dict.fromkeys((row["how"], row["films"]) for row in record.findings.rows):
-        own = [row for row in record.findings.rows if (row["how"], row["films"]) == (how, films)]
-        axes.plot(
-            [row["workers"] for row in own],
-            [row["efficiency"] * 100 for row in own],
-            "o-",
-            label=f"{how}, {films} film{'s' if films > 1 else ''}",
-        )
+def _plot_scale(axes: Axes, record: Record) -> None:
+    for films in dict.fromkeys(row["films"] for row in record.findings.rows):
+        own = [row for row in record.findings.rows if row["films"] == films]
+        shares = [row["efficiency"] * 100 for row in own]
+        axes.plot([row["workers"] for row in own], shares, "o-", label=f"{films:,} film{'s' if films > 1 else ''}")
     axes.set(xlabel="workers", ylabel="% of their time that encodes", xscale="log", ylim=(0, 100))
     axes.legend()
 
@@ -125,7 +121,7 @@ PLOTS: dict[str, Callable[[Axes, Record], None]] = {
     "merge": _plot_ways,
     "whole_path": _plot_path,
     "growth": _plot_growth,
-    "parallel": _plot_parallel,
+    "scale": _plot_scale,
     "orchestration": _plot_orchestration,
     "backlog": _plot_backlog,
 }
@@ -162,9 +158,14 @@ TITLES = {
         "The most that each verb holds, program and ffmpeg together, over films of different length.",
     ),
     "parallel": (
+        "Two workers",
+        "The part of the workers' time that encodes: CPU seconds of the encoders in all seconds that the workers had, "
+        "and what else the machine's cores did meanwhile.",
+    ),
+    "scale": (
         "Many workers",
-        "The part of the workers' time that encodes: measured with one and two, simulated for more by replaying the "
-        'chunk times of "Chunked against plain" (`bench/parallel.py` says what the model leaves out).',
+        'The same for more workers, simulated: the chunk times of "Chunked against plain" with what "Two workers" '
+        "found around them, replayed (`bench/scale.py` says what the model leaves out).",
     ),
     "quick": (
         "What CI measures again",
