@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from bench.carrying import join_command
+from bench.carrying import EMULATOR_NOTE, join_command
 from bench.meter import measure_program
 from bench.record import Figure, Findings
 from bench.rounds import Rounds
@@ -52,7 +52,13 @@ def measure(
                 unit="x",
             ),
             Figure(name="merge with proof", value=taken.wall_s("merge") / gigabytes, unit="s/GB"),
+            Figure(
+                name="CPU of the buckets' emulator in merge's time",
+                value=100 * taken.emulator_cpu_s("merge") / taken.wall_s("merge"),
+                unit="%",
+            ),
             Figure(name="mkvmerge", value=taken.wall_s("mkvmerge") / gigabytes, unit="s/GB"),
         ),
+        notes=(EMULATOR_NOTE,),
         rows=taken.rows,
     )

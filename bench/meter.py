@@ -27,6 +27,8 @@ class Cost:
     """The most that program and children held at one moment; what they share counts once (PSS)."""
     scratch_bytes: int
     """The most that lay in the scratch folder at one moment."""
+    emulator_cpu_s: float = 0.0
+    """What the buckets' emulator took meanwhile; it is no part of ``cpu_s``."""
 
 
 def measure_program(

@@ -27,6 +27,10 @@ class Rounds:
         """Return the median of a way's CPU seconds."""
         return median(cost.cpu_s for cost in self.costs[way])
 
+    def emulator_cpu_s(self, way: str) -> float:
+        """Return the median of the CPU seconds that the buckets' emulator took for a way."""
+        return median(cost.emulator_cpu_s for cost in self.costs[way])
+
     def ratio(self, way: str, other: str) -> float:
         """Return how many times as long a way takes as another: the median over the rounds."""
         pairs = zip(self.costs[way], self.costs[other], strict=True)
@@ -36,7 +40,13 @@ class Rounds:
     def rows(self) -> tuple[dict[str, Any], ...]:
         """All measurements."""
         return tuple(
-            {"way": way, "round": number, "wall_s": round(cost.wall_s, 3), "cpu_s": round(cost.cpu_s, 3)}
+            {
+                "way": way,
+                "round": number,
+                "wall_s": round(cost.wall_s, 3),
+                "cpu_s": round(cost.cpu_s, 3),
+                "emulator_cpu_s": round(cost.emulator_cpu_s, 3),
+            }
             for way, costs in self.costs.items()
             for number, cost in enumerate(costs)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.carrying import EMULATOR_NOTE
 from bench.meter import measure_program
 from bench.record import Figure, Findings
 from bench.rounds import Rounds
@@ -33,6 +34,12 @@ def measure(stage: Stage, clip_s: int = CLIP_S, times: int = TIMES, rounds: int 
             ),
             Figure(name="split's speed against carrying the bytes", value=1 / taken.ratio("split", "carry"), unit="x"),
             *(Figure(name=way, value=megabytes / taken.wall_s(way), unit="MB/s") for way in ("split", "carry", "cp")),
+            Figure(
+                name="CPU of the buckets' emulator in split's time",
+                value=100 * taken.emulator_cpu_s("split") / taken.wall_s("split"),
+                unit="%",
+            ),
         ),
+        notes=(EMULATOR_NOTE,),
         rows=taken.rows,
     )

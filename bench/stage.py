@@ -8,11 +8,12 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
+import psutil
 from google.cloud import storage
 from tests.corpus import load_profile, make_buckets
 from tests.emulator import running_emulator
@@ -36,11 +37,12 @@ class Stage:
     folder: Path
     films: FilmShelf
     buckets: storage.Client
+    emulator: psutil.Process
 
     def freeze(self, film: Path, **overrides: Any) -> MeasuredJob:
         """Upload a film and freeze its job under the default profile with single fields replaced."""
         folder = Path(mkdtemp(dir=self.folder))
-        return MeasuredJob(Work(self.buckets, film, load_profile("h264-1080p", overrides), folder))
+        return MeasuredJob(Work(self.buckets, film, load_profile("h264-1080p", overrides), folder), self.emulator)
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,23 @@ class MeasuredJob:
     """A job whose verbs run as the real program, and are measured."""
 
     work: Work
+    emulator: psutil.Process
 
     def run(self, verb: Verb, chunk: int | None = None, **settings: str) -> Cost:
         """Run a verb."""
-        return measure_program(self.work.command(verb, chunk), self.work.environment(**settings), self.work.scratch)
+        return self._measured(self.work.command(verb, chunk), self.work.environment(**settings), self.work.scratch)
 
     def carry(self, sources: list[str]) -> Cost:
         """Fetch objects, join them where they are many, and put the result, as a script would."""
         target = f"gs://{self.work.job.work_bucket}/carried"
-        return measure_program([sys.executable, "-m", "bench.carrying", str(self.work.folder), target, *sources])
+        return self._measured([sys.executable, "-m", "bench.carrying", str(self.work.folder), target, *sources])
+
+    def _measured(
+        self, argv: list[str], environment: dict[str, str] | None = None, scratch: Path | None = None
+    ) -> Cost:
+        before = _cpu_s(self.emulator)
+        cost = measure_program(argv, environment, scratch)
+        return replace(cost, emulator_cpu_s=_cpu_s(self.emulator) - before)
 
     def forget_results(self) -> None:
         """Delete all that the verbs have left."""
@@ -88,5 +98,11 @@ def open_stage() -> Iterator[Stage]:
     # As in the image: else each start of a verb would compile its packages where Python may not keep what it compiled.
     for packages in (sysconfig.get_path("purelib"), REPOSITORY / "plugins", REPOSITORY / "images" / "encoder"):
         compileall.compile_dir(packages, quiet=2)
-    with TemporaryDirectory(prefix="mapreel-bench-") as folder, running_emulator():
-        yield Stage(Path(folder), FilmShelf(KEPT), make_buckets())
+    with TemporaryDirectory(prefix="mapreel-bench-") as folder, running_emulator() as server:
+        assert server._process is not None
+        yield Stage(Path(folder), FilmShelf(KEPT), make_buckets(), psutil.Process(server._process.pid))
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

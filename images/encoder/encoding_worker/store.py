@@ -27,7 +27,7 @@ from encoding_contract.job import Content, ObjectAddress
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """Of a download, this much is read at a time; Google's client holds it twice on its way."""
-_UPLOAD_BYTES = 8 * 1024 * 1024
+UPLOAD_BYTES = 8 * 1024 * 1024
 """Of an upload, this much is held in memory; Google's client would hold 100 MiB. Each part waits for its answer."""
 _RETRY = DEFAULT_RETRY.with_timeout(120.0)
 
@@ -99,7 +99,7 @@ class Store:
         @_AGAIN  # type: ignore[untyped-decorator]
         def upload() -> None:
             blob = self._blob(address)
-            blob.chunk_size = _UPLOAD_BYTES
+            blob.chunk_size = UPLOAD_BYTES
             blob.metadata = dict(metadata) if metadata else None
             generation = self._generation(address)
             try:
