@@ -18,12 +18,25 @@ What Mapreel costs, beside what one would take instead. Each part is one experim
 travel between machines, absolute times do not. `make bench-quick` measures the cheapest ratios again and fails where
 one got worse by more than a quarter; CI runs it.
 """
+IDEAS = """## Ideas that others proved, and what came of them here
+- **Encoders of one thread, as many as cores**: taken in the local runtime. "Chunked against plain".
+- **Reading while encoding**: taken. ffmpeg reads its piece out of the bucket, nothing is downloaded first.
+- **Putting while encoding**: not taken. A chunk is put when its frames are counted; "Two workers" says how little all
+  that comes around an encoder takes.
+- **Borders at scene cuts**: not taken. "Size and quality" says what borders cost, the most that this can win.
+- **Shorter chunks for an idle cluster**: not taken. While Airflow starts a task a second they make one film on 64
+  workers no faster ("Many workers"); `chunk_s` is the profile's to set.
+- **The longest chunks first**: not taken. "Many workers" says what it wins; a task's map index would no longer be its
+  chunk's number.
+- **One pod for several chunks**: not taken. "Many workers" says what it wins; each lost spot node, retry and cleared
+  task would cost as many chunks.
+"""
 
 
 def write_page(experiments: tuple[str, ...], folder: Path = FOLDER, page: Path = PAGE) -> None:
     """Write the page and its plots from the records that stand."""
     records = [record for name in experiments if (record := load_record(name, folder)) is not None]
-    parts = [INTRODUCTION, *(_write_part(record, folder) for record in records)]
+    parts = [INTRODUCTION, *(_write_part(record, folder) for record in records), IDEAS]
     missing = [f"`{name}`" for name in experiments if load_record(name, folder) is None]
     if missing:
         parts.append(f"## Not measured yet\nWritten, and without a record: {', '.join(missing)}.\n")
