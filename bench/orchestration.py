@@ -11,6 +11,11 @@ from bench.stage import Stage
 
 CHUNKS = tuple(int(number) for number in os.environ.get("MAPREEL_BENCH_CHUNKS", "10 100 1000").split())
 
+_GROWS = (
+    "what grows with a film's chunks: in each of its rounds the scheduler reads all task instances of a run "
+    "(`DagRun.fetch_task_instances`), which py-spy saw in 15 % of its looks at 100 chunks and in 58 % at 1,000"
+)
+
 
 def measure(stage: Stage) -> Findings:
     """Run films of more and more chunks, one after the other; an idle minute first, to be taken off."""
@@ -27,16 +32,19 @@ def measure(stage: Stage) -> Findings:
             Figure(name=f"the idle stack, {database}", value=first["idle_cpu_s_per_s"] * 60, unit="CPU s a minute"),
             Figure(name=f"wall time of a chunk, {database}", value=last["wall_s_per_chunk"], unit="s"),
         ]
-        if len(found) > 2:
-            middle = found[1]
-            growth = abs(split_costs(middle, last)[0] / chunk_s - 1) * 100
-            name = f"one more chunk from {middle['chunks']} to {last['chunks']}, against from {first['chunks']}"
-            figures.append(Figure(name=f"{name}, {database}", value=growth, unit="% apart", must="<=", mark=20))
+        costs = [row["cpu_s_per_chunk"] for row in found]
+        name = f"a chunk among the number where it costs most, against least, {database}"
+        figures.append(Figure(name=name, value=max(costs) / min(costs), unit="x", must="<=", mark=1.2))
     return Findings(
         film=f"paper, {', '.join(str(chunks) for chunks in CHUNKS)} chunks; local runtime",
         figures=tuple(figures),
         rows=tuple(rows),
-        notes=() if len(databases()) > 1 else (f"SQLite only: {DATABASE_VARIABLE} named no PostgreSQL database",),
+        notes=(
+            _GROWS,
+            "what the PostgreSQL server itself takes is not in it"
+            if len(databases()) > 1
+            else f"SQLite only: {DATABASE_VARIABLE} named no PostgreSQL database",
+        ),
     )
 
 
