@@ -77,7 +77,9 @@ def _held_bytes(process: psutil.Process) -> int:
 def folder_bytes(folder: Path) -> int:
     """Return the bytes of all files below a folder, as it is at this moment."""
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
+    # Unlike Path.rglob, os.walk goes on where a folder vanishes while it looks.
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.path.getsize(os.path.join(root, name))
     return total

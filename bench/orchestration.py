@@ -33,7 +33,7 @@ def measure(stage: Stage) -> Findings:
             Figure(name=f"wall time of a chunk, {database}", value=last["wall_s_per_chunk"], unit="s"),
         ]
         costs = [row["cpu_s_per_chunk"] for row in found]
-        name = f"a chunk among the number where it costs most, against least, {database}"
+        name = f"a chunk of the film whose chunks cost most, against the least, {database}"
         figures.append(Figure(name=name, value=max(costs) / min(costs), unit="x", must="<=", mark=1.2))
     return Findings(
         film=f"paper, {', '.join(str(chunks) for chunks in CHUNKS)} chunks; local runtime",
