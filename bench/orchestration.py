@@ -11,7 +11,7 @@ from bench.stage import Stage
 
 CHUNKS = tuple(int(number) for number in os.environ.get("MAPREEL_BENCH_CHUNKS", "10 100 1000").split())
 
-_GROWS = (
+_GROWTH_NOTE = (
     "what grows with a film's chunks: in each of its rounds the scheduler reads all task instances of a run "
     "(`DagRun.fetch_task_instances`), which py-spy saw in 15 % of its looks at 100 chunks and in 58 % at 1,000"
 )
@@ -40,7 +40,7 @@ def measure(stage: Stage) -> Findings:
         figures=tuple(figures),
         rows=tuple(rows),
         notes=(
-            _GROWS,
+            _GROWTH_NOTE,
             "what the PostgreSQL server itself takes is not in it"
             if len(databases()) > 1
             else f"SQLite only: {DATABASE_VARIABLE} named no PostgreSQL database",

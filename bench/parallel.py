@@ -15,7 +15,7 @@ from bench.stage import MeasuredJob, Stage
 from encoding_contract.command import Verb
 
 CHUNK_S, CHUNKS = 120, 4
-TWO = 2
+WORKERS = 2
 
 
 def measure(stage: Stage) -> Findings:
@@ -25,7 +25,7 @@ def measure(stage: Stage) -> Findings:
     job.run(Verb.SPLIT)
     chunks = [chunk.index for chunk in job.plan().chunks]
     alone = _encode(job, chunks[:1], workers=1)
-    together = _encode(job, chunks, workers=TWO)
+    together = _encode(job, chunks, workers=WORKERS)
     cores = len(os.sched_getaffinity(0))
     parts = {
         "their programs around the encoder": together["programs_cpu_s"] - together["encode_cpu_s"],
