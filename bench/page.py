@@ -20,9 +20,9 @@ one got worse by more than a quarter; CI runs it.
 """
 IDEAS = """## Ideas that others proved, and what came of them here
 - **Encoders of one thread, as many as cores**: taken in the local runtime. "Chunked against plain".
-- **Reading while encoding**: taken. ffmpeg reads its piece out of the bucket, nothing is downloaded first.
-- **Putting while encoding**: not taken. A chunk is put when its frames are counted; "Two workers" says how little all
-  that comes around an encoder takes.
+- **Reading and putting while encoding**: not taken. A piece is held against its checksum before it is decoded, as half
+  a piece would look like damage of the source, and a chunk is put when its frames are counted. "Two workers" says how
+  little all that comes around an encoder takes. Only a film that cannot be cut into pieces is read while it is encoded.
 - **Borders at scene cuts**: not taken. "Size and quality" says what borders cost, the most that this can win.
 - **Shorter chunks for an idle cluster**: not taken. While Airflow starts a task a second they make one film on 64
   workers no faster ("Many workers"); `chunk_s` is the profile's to set.
