@@ -15,8 +15,10 @@ from typing import Any
 import psutil
 from tests.integration.conftest import WORKER, Mapreel, running_mapreel
 
+from bench.record import Figure
 from encoding_contract.model import Document
 from local_stack.keys import load_keys
+from local_stack.programs import API_SERVER, DAG_PROCESSOR, SCHEDULER, TRIGGERER
 from local_stack.settings import StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
@@ -25,21 +27,43 @@ DATABASE_VARIABLE = "MAPREEL_BENCH_DATABASE"
 """Names an empty PostgreSQL database, as ``postgresql://user:password@host/name``."""
 
 
-class Spent(Document):
-    """CPU and wall seconds so far."""
+PARTS = {
+    "the tasks' processes": ("airflow worker", "airflow supervisor"),
+    "the scheduler": (SCHEDULER,),
+    "the API server": (API_SERVER, "api_server"),
+    "the triggerer": (TRIGGERER,),
+    "the DAG processor": (DAG_PROCESSOR,),
+}
+"""Words by which a process is known as one of a part; a worker of the executor is a child of the scheduler's."""
+_OTHER_PARTS = "the emulator and all else"
 
-    stack_s: float
-    """Of all processes of the stack, and of all their children that have ended, but for the paper workers."""
+
+class Spent(Document):
+    """CPU and wall seconds so far, or between two looks."""
+
+    parts: dict[str, float]
+    """By part of the stack, of its processes and of all their children that have ended, but for the paper workers."""
     worker_s: float
     at_s: float
+
+    @property
+    def stack_s(self) -> float:
+        """Of the whole stack."""
+        return sum(self.parts.values())
 
     def since(self, before: Spent) -> Spent:
         """Return what was spent between two looks."""
         return Spent(
-            stack_s=self.stack_s - before.stack_s,
+            parts={part: spent_s - before.parts[part] for part, spent_s in self.parts.items()},
             worker_s=self.worker_s - before.worker_s,
             at_s=self.at_s - before.at_s,
         )
+
+    def beyond(self, idle: Spent) -> Spent:
+        """Return what is left when an idle stack's share is taken off, with the same wall time."""
+        share = self.at_s / idle.at_s
+        parts = {part: spent_s - share * idle.parts[part] for part, spent_s in self.parts.items()}
+        return Spent(parts=parts, worker_s=self.worker_s, at_s=self.at_s)
 
 
 class StackMeter:
@@ -56,23 +80,60 @@ class StackMeter:
 
     def spent(self) -> Spent:
         """Return what was spent since the stack's start."""
-        total = 0.0
+        parts = dict.fromkeys([*PARTS, _OTHER_PARTS], 0.0)
         for process in marked_processes(self._stack_id):
             try:
                 own = process.cpu_times()
+                part = part_of(process)
             except psutil.NoSuchProcess:
                 continue
-            total += own.user + own.system + own.children_user + own.children_system
+            parts[part] += own.user + own.system + own.children_user + own.children_system
         found = re.findall(r"(\d+)m([\d.]+)s", self._times.read_text()) if self._times else []
         worker_s = sum(int(minutes) * 60 + float(seconds) for minutes, seconds in found)
-        return Spent(stack_s=total - worker_s, worker_s=worker_s, at_s=time.monotonic())
+        # A paper worker that has ended is in what its task's process says of its children.
+        parts[next(iter(PARTS))] -= worker_s
+        return Spent(parts=parts, worker_s=worker_s, at_s=time.monotonic())
 
-    def idle(self, seconds: float = 60) -> float:
-        """Wait, and return the CPU seconds a second of a stack that has nothing to do."""
+    def idle(self, seconds: float = 60) -> Spent:
+        """Wait, and return what a stack takes that has nothing to do."""
         before = self.spent()
         time.sleep(seconds)
-        idle = self.spent().since(before)
-        return idle.stack_s / idle.at_s
+        return self.spent().since(before)
+
+
+def cost_row(spent: Spent, idle: Spent, chunks: int) -> dict[str, Any]:
+    """Return what each chunk of a film took beyond what the stack takes anyway."""
+    beyond = spent.beyond(idle)
+    return {
+        "chunks": chunks,
+        "cpu_s_per_chunk": round(beyond.stack_s / chunks, 4),
+        "wall_s_per_chunk": round(spent.at_s / chunks, 4),
+        "worker_cpu_s_per_chunk": round(spent.worker_s / chunks, 4),
+        "idle_cpu_s_per_s": round(idle.stack_s / idle.at_s, 4),
+        "parts": {part: round(spent_s / chunks, 4) for part, spent_s in beyond.parts.items()},
+    }
+
+
+def part_figures(row: dict[str, Any], of: str) -> list[Figure]:
+    """Return what a chunk's cost is made of.
+
+    Args:
+        row: one of ``cost_row``.
+        of: what it was measured on.
+    """
+    return [
+        Figure(name=f"of a chunk of {of}: {part}", value=spent_s, unit="s") for part, spent_s in row["parts"].items()
+    ]
+
+
+def part_of(process: psutil.Process) -> str:
+    """Return the part that a process, or the nearest of its ancestors that is known, belongs to."""
+    for known in (process, *process.parents()):
+        line = " ".join(known.cmdline())
+        for part, words in PARTS.items():
+            if any(word in line for word in words):
+                return part
+    return _OTHER_PARTS
 
 
 class PaperStack(StackMeter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from bench.airflow_costs import DATABASE_VARIABLE, databases, paper_stack, split_costs
+from bench.airflow_costs import DATABASE_VARIABLE, cost_row, databases, paper_stack, part_figures, split_costs
 from bench.record import Figure, Findings
 from bench.stage import Stage
 
@@ -30,6 +30,7 @@ def measure(stage: Stage) -> Findings:
             Figure(name=f"Airflow's CPU for one more chunk, {database}", value=chunk_s, unit="s", must="<=", mark=0.4),
             Figure(name=f"for a film's other tasks, {database}", value=others_s, unit="s"),
             Figure(name=f"the idle stack, {database}", value=first["idle_cpu_s_per_s"] * 60, unit="CPU s a minute"),
+            *part_figures(last, f"{last['chunks']:,}, {database}"),
             Figure(name=f"wall time of a chunk, {database}", value=last["wall_s_per_chunk"], unit="s"),
         ]
         costs = [row["cpu_s_per_chunk"] for row in found]
@@ -56,14 +57,5 @@ def _measure(stage: Stage, database: str, settings: dict[str, str]) -> list[dict
             before = stack.spent()
             stack.encode(f"film-{chunks}.mkv", chunks)
             spent = stack.spent().since(before)
-            rows.append(
-                {
-                    "database": database,
-                    "chunks": chunks,
-                    "cpu_s_per_chunk": round((spent.stack_s - idle * spent.at_s) / chunks, 4),
-                    "wall_s_per_chunk": round(spent.at_s / chunks, 4),
-                    "worker_cpu_s_per_chunk": round(spent.worker_s / chunks, 4),
-                    "idle_cpu_s_per_s": round(idle, 4),
-                }
-            )
+            rows.append({"database": database, **cost_row(spent, idle, chunks)})
     return rows

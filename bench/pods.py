@@ -14,7 +14,7 @@ from typing import Any
 from tests.cluster.airflow import TestStack, copy_template
 from tests.cluster.conftest import NAMESPACE, OVERLAY
 
-from bench.airflow_costs import StackMeter, split_costs
+from bench.airflow_costs import StackMeter, cost_row, part_figures, split_costs
 from bench.record import Figure, Findings
 from bench.stage import Stage
 
@@ -45,6 +45,7 @@ def measure(stage: Stage) -> Findings:
         figures=(
             Figure(name="Airflow's CPU for one more chunk in a pod", value=chunk_s, unit="s", must="<=", mark=1.0),
             Figure(name="for a film's other tasks", value=others_s, unit="s"),
+            *part_figures(last, f"{last['chunks']:,}"),
             Figure(name="wall time of a chunk", value=last["wall_s_per_chunk"], unit="s"),
         ),
         rows=tuple(rows),
@@ -60,15 +61,7 @@ def _measure(stage: Stage, stack: TestStack, meter: StackMeter) -> list[dict[str
     for chunks in CHUNKS:
         before = meter.spent()
         _encode(stack, stage.films.repeated(clip, chunks * CHUNK_S // CLIP_S), chunks)
-        spent = meter.spent().since(before)
-        rows.append(
-            {
-                "chunks": chunks,
-                "cpu_s_per_chunk": round((spent.stack_s - idle * spent.at_s) / chunks, 4),
-                "wall_s_per_chunk": round(spent.at_s / chunks, 4),
-                "idle_cpu_s_per_s": round(idle, 4),
-            }
-        )
+        rows.append(cost_row(meter.spent().since(before), idle, chunks))
     return rows
 
 
