@@ -163,7 +163,7 @@ TITLES = {
         "fetches them and puts the result.",
     ),
     "profile": (
-        "Where split's and merge's time goes",
+        "Where the time of split, encode and merge goes",
         "Shares of their CPU seconds by the innermost of the worker's functions (`bench/profile.py`, by py-spy).",
     ),
     "growth": (

@@ -1,4 +1,4 @@
-"""Where the CPU seconds of split and merge go: py-spy looks a hundred times a second at what their program does.
+"""Where the CPU seconds of the verbs go: py-spy looks a hundred times a second at what their program does.
 
 Each look is counted for the innermost function of the worker's own; what a library does for it is in it.
 """
@@ -10,7 +10,7 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from bench import merge, split
+from bench import merge, parallel, split
 from bench.meter import measure_program
 from bench.record import Figure, Findings
 from bench.stage import MeasuredJob, Stage
@@ -23,18 +23,21 @@ _OWN = re.compile(r"^(\S+) \(.*encoding_worker/(\w+)\.py")
 
 
 def measure(stage: Stage) -> Findings:
-    """Run each verb twice on the films of its own experiment: as it is, and looked at."""
+    """Run each verb twice, on the films of the experiment that is about it: as it is, and looked at."""
     if shutil.which("py-spy") is None:
         raise SystemExit("bench profile: py-spy is missing; install it: uv tool install py-spy")
     clip = stage.films.made("broadcast", split.CLIP_S, "1280x720", split.KBPS)
     job = stage.freeze(stage.films.repeated(clip, split.TIMES), chunk_s=split.CHUNK_S)
     rows = _look_at(stage, job, Verb.SPLIT)
+    job = stage.freeze(stage.films.real(parallel.CHUNK_S), chunk_s=parallel.CHUNK_S)
+    job.run(Verb.SPLIT)
+    rows += _look_at(stage, job, Verb.ENCODE, chunk=0)
     film = stage.films.repeated(clip, merge.TIMES)
     job = stage.freeze(film, chunk_s=merge.CHUNK_S, video={"preset": "ultrafast", "crf": 25})
     job.work.finish_chunks()
     rows += _look_at(stage, job, Verb.MERGE)
     return Findings(
-        film="those of split and merge",
+        film="those of split and merge, and the first chunk of that of two workers, with one thread",
         figures=tuple(
             Figure(name=f"{row['verb']}: {row['part']}", value=row["share"], unit="%") for row in rows if row["shown"]
         ),
@@ -42,15 +45,20 @@ def measure(stage: Stage) -> Findings:
     )
 
 
-def _look_at(stage: Stage, job: MeasuredJob, verb: Verb) -> list[dict[str, str | float | bool]]:
-    whole_s = job.run(verb).cpu_s
+def _look_at(
+    stage: Stage, job: MeasuredJob, verb: Verb, chunk: int | None = None
+) -> list[dict[str, str | float | bool]]:
+    settings = {} if chunk is None else {"MAPREEL_THREADS": "1"}
+    whole_s = job.run(verb, chunk, **settings).cpu_s
     if verb is Verb.SPLIT:
         job.forget_results()
+    elif chunk is not None:
+        job.forget_chunk(chunk)
     looks = stage.folder / f"{verb.value}.txt"
     options = ["--format", "raw", "--function", "--full-filenames", "--nonblocking", "--rate", str(RATE_HZ)]
     measure_program(
-        ["py-spy", "record", *options, "--output", str(looks), "--", *job.work.command(verb)],
-        job.work.environment(),
+        ["py-spy", "record", *options, "--output", str(looks), "--", *job.work.command(verb, chunk)],
+        job.work.environment(**settings),
         job.work.scratch,
     )
     parts = count_parts(looks)
