@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 from tests.integration.conftest import WORKER, Mapreel, running_mapreel
 
+from bench.meter import measure_program
 from bench.record import Figure
 from encoding_contract.model import Document
 from local_stack.keys import load_keys
@@ -124,6 +125,13 @@ def part_figures(row: dict[str, Any], of: str) -> list[Figure]:
     return [
         Figure(name=f"of a chunk of {of}: {part}", value=spent_s, unit="s") for part, spent_s in row["parts"].items()
     ]
+
+
+def yardstick() -> Figure:
+    """Return what a known piece of work takes here, to hold CPU seconds of two machines against each other."""
+    script = "import airflow.sdk.execution_time.task_runner"
+    cpu_s = min(measure_program([sys.executable, "-c", script]).cpu_s for _ in range(5))
+    return Figure(name=f"for comparison: a Python that does `{script}`", value=cpu_s, unit="s")
 
 
 def part_of(process: psutil.Process) -> str:

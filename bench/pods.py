@@ -14,7 +14,7 @@ from typing import Any
 from tests.cluster.airflow import TestStack, copy_template
 from tests.cluster.conftest import NAMESPACE, OVERLAY
 
-from bench.airflow_costs import StackMeter, cost_row, part_figures, split_costs
+from bench.airflow_costs import StackMeter, cost_row, part_figures, split_costs, yardstick
 from bench.record import Figure, Findings
 from bench.stage import Stage
 
@@ -47,6 +47,7 @@ def measure(stage: Stage) -> Findings:
             Figure(name="for a film's other tasks", value=others_s, unit="s"),
             *part_figures(last, f"{last['chunks']:,}"),
             Figure(name="wall time of a chunk", value=last["wall_s_per_chunk"], unit="s"),
+            yardstick(),
         ),
         rows=tuple(rows),
         notes=("the nodes share this machine's cores with Airflow, so the wall time is theirs, too",),

@@ -96,7 +96,8 @@ def open_stage() -> Iterator[Stage]:
     """Start an emulator with its buckets; all that was put in goes at the end, made films stay."""
     KEPT.mkdir(parents=True, exist_ok=True)
     # As in the image: else each start of a verb would compile its packages where Python may not keep what it compiled.
-    for packages in (sysconfig.get_path("purelib"), REPOSITORY / "plugins", REPOSITORY / "images" / "encoder"):
+    ours = (REPOSITORY / folder for folder in ("dags", "plugins", "images/encoder"))
+    for packages in (Path(sysconfig.get_path("purelib")), *ours):
         compileall.compile_dir(packages, quiet=2)
     with TemporaryDirectory(prefix="mapreel-bench-") as folder, running_emulator() as server:
         assert server._process is not None

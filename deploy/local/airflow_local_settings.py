@@ -15,7 +15,10 @@ _MODULES = [
     "google.cloud.storage",
     "pydantic_settings",
     "yaml",
+    "airflow.sdk.bases.sensor",
+    "airflow.sdk.definitions.decorators",
     "airflow.sdk.execution_time.task_runner",
+    "airflow.providers.standard.decorators.python",
     "airflow.providers.standard.operators.trigger_dagrun",
 ]
 if os.environ.get("MAPREEL_RUNTIME") == "kubernetes":

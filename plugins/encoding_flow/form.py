@@ -7,6 +7,7 @@ fields are put together (a crf too high for the codec) is refused by ``prepare_j
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from airflow.sdk import Param
@@ -93,7 +94,7 @@ def read_overrides(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _single(model: type[BaseModel], name: str, title: str, description: str, **more: Any) -> Param:
     """Return a field that may be left empty, with type and limits of a field of the contract."""
-    schema = model.model_json_schema()
+    schema = _schema(model)
     field = schema["properties"][name]
     field = next((kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"), field)
     if "$ref" in field:
@@ -112,3 +113,8 @@ def _single(model: type[BaseModel], name: str, title: str, description: str, **m
         **limits,
         **more,
     )
+
+
+@cache  # it is asked for each field, and every task parses its DAG anew
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()

@@ -14,7 +14,6 @@ from airflow.sdk import Asset, BaseOperator, Context
 from encoding_contract.job import Job, ObjectAddress
 from encoding_contract.lines import one_line
 from encoding_contract.objects import JobObjects, output_name, parse_job_url, report_name
-from encoding_contract.report import parse_publication
 from encoding_flow.exits import failing_task
 
 SOURCES = Asset("mapreel_sources")
@@ -76,6 +75,7 @@ class AnnounceOutput(BaseOperator):
             AirflowException: the output does not stand, or a bucket did not answer.
         """
         from encoding_contract.errors import ResultMissing
+        from encoding_contract.report import parse_publication
         from encoding_flow.bucket import Bucket
         from encoding_flow.figures import count_video
 
