@@ -57,8 +57,13 @@ def simulate(chunks_s: list[float], films: int, workers: int, overheads: Overhea
 
 
 def measure(stage: Stage) -> Findings:
-    """Replay the chunks of whole_path's record with the overheads of parallel's."""
+    """Replay the chunks of whole_path's record with the overheads of parallel's.
+
+    Raises:
+        SystemExit: one of the records that it goes by is missing.
+    """
     chunks_s, overheads = _measured(_record("whole_path"), _record("parallel"))
+    dispatch_s = _record("orchestration").findings.rows[-1]["wall_s_per_chunk"]
     rows: list[dict[str, Any]] = []
     for films, workers in product(FILMS, WORKERS):
         efficiency, wall_s = simulate(chunks_s, films, workers, overheads)
@@ -92,7 +97,8 @@ def measure(stage: Stage) -> Findings:
         ),
         rows=tuple(rows),
         notes=(
-            f"assumed: a pod starts in {POD_START_S} s, the scheduler starts {TASKS_PER_S} tasks a second",
+            f"assumed: a pod starts in {POD_START_S} s, the scheduler starts {TASKS_PER_S} tasks a second; "
+            f"`orchestration`, whose tasks run on the scheduler's own two cores, shows one in {dispatch_s:.2g} s",
             f"of a film: split {overheads.split_s:.0f} s, merge {overheads.merge_s:.0f} s, chunks {mean_s:.0f} s on "
             f"average and {max(chunks_s):.0f} s at most, each with {overheads.start_s:.1f} s around it",
             "one film has 60 chunks for 64 workers: each worker gets one or none, and the longest one decides",
