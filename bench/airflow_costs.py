@@ -27,9 +27,9 @@ from local_stack.sweep import marked_processes
 DATABASE_VARIABLE = "MAPREEL_BENCH_DATABASE"
 """Names an empty PostgreSQL database, as ``postgresql://user:password@host/name``."""
 
-
+_TASKS = "the tasks' processes"
 PARTS = {
-    "the tasks' processes": ("airflow worker", "airflow supervisor"),
+    _TASKS: ("airflow worker", "airflow supervisor"),
     "the scheduler": (SCHEDULER,),
     "the API server": (API_SERVER, "api_server"),
     "the triggerer": (TRIGGERER,),
@@ -92,7 +92,7 @@ class StackMeter:
         found = re.findall(r"(\d+)m([\d.]+)s", self._times.read_text()) if self._times else []
         worker_s = sum(int(minutes) * 60 + float(seconds) for minutes, seconds in found)
         # A paper worker that has ended is in what its task's process says of its children.
-        parts[next(iter(PARTS))] -= worker_s
+        parts[_TASKS] -= worker_s
         return Spent(parts=parts, worker_s=worker_s, at_s=time.monotonic())
 
     def idle(self, seconds: float = 60) -> Spent:
