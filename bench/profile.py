@@ -19,6 +19,7 @@ from encoding_contract.command import Verb
 RATE_HZ = 100
 SHOWN = 6
 """Parts of each verb that have a line of their own."""
+_LOOK_NOTE = "a look counts each thread that could run, so a busy machine counts too much: take these on a quiet one"
 _OWN = re.compile(r"^(\S+) \(.*encoding_worker/(\w+)\.py")
 
 
@@ -42,6 +43,7 @@ def measure(stage: Stage) -> Findings:
             Figure(name=f"{row['verb']}: {row['part']}", value=row["share"], unit="%") for row in rows if row["shown"]
         ),
         rows=tuple(rows),
+        notes=(_LOOK_NOTE,),
     )
 
 
