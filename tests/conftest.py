@@ -16,7 +16,17 @@ from local_stack.settings import StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 
-STACKS = ("tests/integration/test_words.py", "tests/integration/", "tests/stack/", "tests/browser/")
+STACKS = (
+    "tests/integration/test_bucket_events.py",
+    "tests/integration/test_postgresql.py",
+    "tests/integration/test_words.py",
+    "tests/integration/",
+    "tests/stack/test_clock_jumps.py",
+    "tests/stack/test_full_disk.py",
+    "tests/stack/test_random_kills.py",
+    "tests/stack/",
+    "tests/browser/",
+)
 """Tests below the same one of these, the first that fits, share a stack."""
 
 
