@@ -73,9 +73,9 @@ class StackUnderTest:
         return [" ".join(process.cmdline()) for process in marked_processes(load_keys(self.stack.home).stack_id)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackUnderTest]:
-    """The embedded stack: real Airflow, real emulator; started once for all tests that ask for it."""
+    """The embedded stack: real Airflow, real emulator; started once for a folder's tests, and no burden on others."""
     stack = StackUnderTest(tmp_path_factory.mktemp("stack") / "home")
     try:
         started = stack.call("up")

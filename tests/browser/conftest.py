@@ -24,7 +24,7 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of this folder."""
     if chromium.EXECUTABLE is None:
@@ -33,7 +33,7 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowsedStack]:
     """One stack for all tests of this folder: real Airflow, real encoders, small films."""
     folder = tmp_path_factory.mktemp("browser")
@@ -41,13 +41,13 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(browser: Browser, stack: BrowsedStack) -> Page:
     """A window of the administrator's."""
     return chromium.log_in(browser, stack.url, "admin", stack.password("admin"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def viewer(browser: Browser, stack: BrowsedStack) -> Page:
     """A window of somebody who may only look."""
     return chromium.log_in(browser, stack.url, VIEWER, stack.password(VIEWER))

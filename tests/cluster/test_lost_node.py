@@ -16,7 +16,7 @@ from tests.waiting import await_that
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 CHUNKS = 15
-MIDDLING_VIDEO = {"codec": "libx264", "crf": 24, "preset": "slower"}
+MIDDLING_VIDEO = {"codec": "libx264", "crf": 24, "preset": "slow"}
 
 
 def test_a_film_of_five_minutes_survives_the_loss_of_a_node(

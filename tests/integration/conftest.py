@@ -211,7 +211,7 @@ class Mapreel:
         await_that(what, condition, WAIT_S)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mapreel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapreel]:
     """One stack for all tests of this folder; each test has films of its own."""
     with running_mapreel(tmp_path_factory.mktemp("integration")) as running:
