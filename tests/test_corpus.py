@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.corpus, pytest.mark.timeout(3000)]
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Films chosen to hold each kind of picture once, for the slower encoders.
-SAMPLE = "odd-dimensions|_444|hdr10_mdcv|sample.avi|coverart|made_hevc|1000s|single-frame|prores|openshot"
+# Chosen to hold each kind of picture once, for the slower encoders.
+SAMPLE = "odd-dimensions|_444|hdr10_mdcv|1000s|single-frame|prores|openshot"
 
 # One picture and at most one sound of a common kind: what they hold is the same in every container.
 PLAIN = "bunny|exiv2|phpffmpeg_Test|autoeditor_example|foreman|made_h264|Tiny|awesome"
