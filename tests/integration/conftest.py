@@ -228,7 +228,8 @@ def running_mapreel(folder: Path, **settings: str) -> Iterator[Mapreel]:
         **os.environ,
         "MAPREEL_HOME": str(folder / "home"),
         "MAPREEL_PROGRAM": str(program),
-        "MAPREEL_SCAN_MINUTES": "60",
+        # No full hour that passes brings a scan between a test and its film.
+        "MAPREEL_SCAN_MINUTES": "1440",
         "PAPER_NOTES": str(folder / "notes"),
         "MAPREEL_NOTIFY": "webhook:bell",
         "MAPREEL_DEADLINE_H": str(LATE_S / 3600),

@@ -13,7 +13,7 @@ from tests.integration.conftest import Mapreel
 pytestmark = pytest.mark.faults  # for its time
 
 FILM = "backfill/old.mov"
-START, END = "2025-06-01T10:00:00Z", "2025-06-01T10:59:00Z"
+START, END = "2025-06-01T00:00:00Z", "2025-06-01T23:59:00Z"
 
 
 def backdate(mapreel: Mapreel, film: str, arrived: str) -> None:
