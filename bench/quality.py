@@ -98,7 +98,7 @@ def _encode(
     job.run(Verb.MERGE)
     output = job.work.fetch_output()
     found = {"video_bytes": video_bytes(output), **compare(film, output, job.work.folder, LINES)}
-    return {"codec": codec, "crf": crf, "chunk_s": chunk_s, "chunks": len(chunks), **found}
+    return {"codec": codec, "crf": crf, "chunk_s": chunk_s, "chunks": len(chunks), **grid, **found}
 
 
 def video_bytes(path: Path) -> int:
