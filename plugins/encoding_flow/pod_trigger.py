@@ -18,6 +18,7 @@ from kubernetes.client import models as k8s
 from pendulum import DateTime
 
 from encoding_flow.pod_end import is_lost
+from encoding_flow.pod_log import next_piece, seconds_back
 
 _SETTLE_S = 10.0
 """An event sooner than this may overtake the executor's own report of the deferral; Airflow 3.3.2 then fails the task
@@ -25,20 +26,26 @@ _SETTLE_S = 10.0
 
 
 class PatientPodManager(AsyncPodManager):
-    """Fetches logs where it can."""
+    """Fetches logs where it can, each line once."""
 
     async def fetch_container_logs_before_current_sec(
         self, pod: k8s.V1Pod, container_name: str, since_time: DateTime | None = None
     ) -> DateTime | None:
-        """Fetch the new lines; a node that does not answer costs lines, and does not end the watch.
+        """Print the lines after ``since_time``, the stamp of the last that was printed; give the new last one.
 
-        The provider lets the error end the trigger, which starts a process for the task, which defers again.
+        A node that does not answer delays lines, and does not end the watch: the provider lets the error end the
+        trigger, which starts a process for the task, which defers again.
         """
+        name = pod.metadata.name
         try:
-            return await super().fetch_container_logs_before_current_sec(pod, container_name, since_time)
+            lines = await self._hook.read_logs(name, pod.metadata.namespace, container_name, seconds_back(since_time))
         except Exception as error:
-            self.log.warning("The log of pod %s cannot be read now: %s", pod.metadata.name, error)
+            self.log.warning("The log of pod %s cannot be read now: %s", name, error)
             return since_time
+        piece = next_piece(lines, since_time)
+        # The provider leaves out the lines of the second that it is given; none is of this one.
+        await asyncio.to_thread(self._emit_container_logs, piece.lines, DateTime.max, container_name)
+        return piece.end
 
 
 class PodVerbTrigger(KubernetesPodTrigger):

@@ -30,7 +30,8 @@ def test_a_film_is_encoded_on_the_cluster(stack: TestStack, pods: PodWatcher, fi
     assert pods.encodes_beyond(3) == 0
     assert {task.try_number for task in run.tasks("encode_chunk")} == {1}
     log = run.log("encode_chunk", 0)
-    assert "encode done in" in log
+    for line in ("INFO encode gs://", "encode done in"):
+        assert log.count(line) == 1
     assert {seen.verb for seen in pods.seen.values()} == {"split", "encode", "encode-audio", "merge"}
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from airflow.providers.cncf.kubernetes.triggers.pod import ContainerState, KubernetesPodTrigger
-from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager
 from airflow.triggers.base import TriggerEvent
+from pendulum import DateTime
 from tests.flow.pod_samples import make_live_pod
 
 from encoding_flow import pod_trigger
@@ -37,14 +37,42 @@ def test_a_pod_on_a_lost_node_counts_as_failed() -> None:
     assert trigger.define_pod_container_state(pod) is ContainerState.FAILED
 
 
-def test_a_log_that_cannot_be_read_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(*_: Any, **__: Any) -> None:
-        raise ConnectionError("no route to node-1")
+class LogHook:
+    """A hook whose pod has said these lines."""
 
-    monkeypatch.setattr(AsyncPodManager, "fetch_container_logs_before_current_sec", refuse)
-    manager = PatientPodManager(async_hook=None)  # type: ignore[arg-type]
-    fetched = manager.fetch_container_logs_before_current_sec(make_live_pod(), "encoder", None)
-    assert asyncio.run(fetched) is None
+    def __init__(self, *lines: str) -> None:
+        self.lines = list(lines)
+        self.is_away = False
+
+    async def read_logs(self, *_: Any) -> list[str]:
+        if self.is_away:
+            raise ConnectionError("no route to node-1")
+        return self.lines
+
+
+def fetch(hook: LogHook, since: DateTime | None = None) -> DateTime | None:
+    manager = PatientPodManager(async_hook=hook)  # type: ignore[arg-type]
+    return asyncio.run(manager.fetch_container_logs_before_current_sec(make_live_pod(), "encoder", since))
+
+
+def test_a_log_that_cannot_be_read_does_not_end_the_watch() -> None:
+    hook = LogHook()
+    hook.is_away = True
+    assert fetch(hook) is None
+
+
+def test_what_a_pod_says_in_the_second_of_a_read_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.now(UTC)
+    hook = LogHook(f"{now.isoformat()} WARNING slow")
+    since = fetch(hook)
+    hook.is_away = True
+    since = fetch(hook, since)
+    hook.is_away = False
+    hook.lines.append(f"{(now + timedelta(milliseconds=1)).isoformat()} done")
+    assert fetch(hook, since) == now + timedelta(milliseconds=1)
+    said = [line for line in capsys.readouterr().out.splitlines() if "[encoder]" in line]
+    assert ["[warning" in line and "[encoder] WARNING slow" in line for line in said] == [True, False]
+    assert "[encoder] done" in said[1]
 
 
 @pytest.mark.parametrize(("age_s", "waits"), [(0, True), (60, False)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from kubernetes.client import models as k8s
@@ -99,3 +100,15 @@ def test_the_end_of_a_tasks_time_deletes_its_pod(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(AirflowException, match="overtime: said"):
         bench.resume("timeout")
     assert bench.deleted == [pod.metadata.name]
+
+
+def test_the_rest_of_a_log_is_what_the_trigger_has_not_brought(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = b"2026-11-28T10:00:01.1Z one\n2026-11-28T10:00:01.2Z tw\xff\n2026-11-28T10:00:01.3Z \n"
+    client = SimpleNamespace(read_namespaced_pod_log=lambda *_, **__: SimpleNamespace(data=log))
+    monkeypatch.setattr(PodVerb, "client", client)
+    operator = PodVerb(task_id="split_video", verb=Verb.SPLIT, job_url=make_command(make_job()).job_url)
+    operator._write_logs(make_live_pod(), since_time=pendulum.datetime(2026, 11, 28, 10, 0, 1, microsecond=100_000))
+    said = capsys.readouterr().out
+    assert said.count("[encoder] logs:") == said.count("[encoder] logs: tw\\xff") == 1
