@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -157,13 +158,22 @@ class PaperStack(StackMeter):
         Raises:
             RuntimeError: its run has failed.
         """
-        begun = time.monotonic()
         run = self.mapreel.start("encode_video", source=self.mapreel.upload(film, chunks=chunks))
-        while (state := self.mapreel.state("encode_video", run)) not in ("success", "failed"):
-            # To tell a run's state, the API server reads all of its task instances: a look that others would pay for.
-            time.sleep(max(1.0, (time.monotonic() - begun) / 20))
+        state = await_run_end(lambda: self.mapreel.state("encode_video", run))
         if state != "success":
             raise RuntimeError(f"{run} of {film}: ended as {state}; see the logs below {self.mapreel.home}")
+
+
+def await_run_end(look: Callable[[], str], timeout_s: float = math.inf) -> str:
+    """Look at a run's state until it has ended, or until the time is over, and return it.
+
+    To tell a state the API server reads all task instances of the run, and that would be counted with what is
+    measured: so the looks get rarer.
+    """
+    begun = time.monotonic()
+    while (state := look()) not in ("success", "failed") and time.monotonic() - begun < timeout_s:
+        time.sleep(max(1.0, (time.monotonic() - begun) / 20))
+    return state
 
 
 def split_costs(first: dict[str, Any], last: dict[str, Any]) -> tuple[float, float]:

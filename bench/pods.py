@@ -14,7 +14,7 @@ from typing import Any
 from tests.cluster.airflow import TestStack, copy_template
 from tests.cluster.conftest import NAMESPACE, OVERLAY
 
-from bench.airflow_costs import StackMeter, cost_row, part_figures, split_costs, yardstick
+from bench.airflow_costs import StackMeter, await_run_end, cost_row, databases, part_figures, split_costs, yardstick
 from bench.record import Figure, Findings
 from bench.stage import Stage
 
@@ -30,25 +30,23 @@ def measure(stage: Stage) -> Findings:
     if not {"KUBECONFIG", "MAPREEL_ENCODER_IMAGE"} <= os.environ.keys():
         raise SystemExit("bench pods: needs a cluster: set KUBECONFIG and MAPREEL_ENCODER_IMAGE")
     subprocess.run(["kubectl", "apply", "-k", str(OVERLAY)], check=True, capture_output=True)
-    home = stage.folder / "home"
-    settings = {"MAPREEL_NAMESPACE": NAMESPACE, "MAPREEL_PARALLELISM": f"constant: {PODS}"}
-    stack = TestStack(home, copy_template(OVERLAY / "pod-template.yaml", stage.folder), settings)
-    try:
-        stack.up()
-        rows = _measure(stage, stack, StackMeter(home))
-    finally:
-        stack.down()
-    first, *_, last = rows
-    chunk_s, others_s = split_costs(first, last)
+    rows: list[dict[str, Any]] = []
+    figures: list[Figure] = []
+    for database, settings in databases().items():
+        found = _measure(stage, stage.folder / database, settings)
+        rows += [{"database": database, **row} for row in found]
+        first, *_, last = found
+        chunk_s, others_s = split_costs(first, last)
+        name = f"Airflow's CPU for one more chunk in a pod, {database}"
+        figures += [
+            Figure(name=name, value=chunk_s, unit="s", must="<=", mark=1.0),
+            Figure(name=f"for a film's other tasks, {database}", value=others_s, unit="s"),
+            *part_figures(last, f"{last['chunks']:,}, {database}"),
+            Figure(name=f"wall time of a chunk, {database}", value=last["wall_s_per_chunk"], unit="s"),
+        ]
     return Findings(
-        film=f"made, {', '.join(map(str, CHUNKS))} chunks of {CHUNK_S} s; {PODS} pods at a time, SQLite",
-        figures=(
-            Figure(name="Airflow's CPU for one more chunk in a pod", value=chunk_s, unit="s", must="<=", mark=1.0),
-            Figure(name="for a film's other tasks", value=others_s, unit="s"),
-            *part_figures(last, f"{last['chunks']:,}"),
-            Figure(name="wall time of a chunk", value=last["wall_s_per_chunk"], unit="s"),
-            yardstick(),
-        ),
+        film=f"made, {', '.join(map(str, CHUNKS))} chunks of {CHUNK_S} s; {PODS} pods at a time",
+        figures=(*figures, yardstick()),
         rows=tuple(rows),
         notes=(
             "a chunk has two processes of tasks: one makes the pod, one takes its end; each forks, parses its DAG and "
@@ -58,22 +56,30 @@ def measure(stage: Stage) -> Findings:
     )
 
 
-def _measure(stage: Stage, stack: TestStack, meter: StackMeter) -> list[dict[str, Any]]:
+def _measure(stage: Stage, folder: Path, database: dict[str, str]) -> list[dict[str, Any]]:
+    folder.mkdir()
+    settings = {"MAPREEL_NAMESPACE": NAMESPACE, "MAPREEL_PARALLELISM": f"constant: {PODS}", **database}
+    stack = TestStack(folder / "home", copy_template(OVERLAY / "pod-template.yaml", folder), settings)
     clip = stage.films.made("small", CLIP_S, "160x96", 400)
-    _encode(stack, clip, 1)
-    idle = meter.idle()
-    rows = []
-    for chunks in CHUNKS:
-        before = meter.spent()
-        _encode(stack, stage.films.repeated(clip, chunks * CHUNK_S // CLIP_S), chunks)
-        rows.append(cost_row(meter.spent().since(before), idle, chunks))
+    try:
+        stack.up()
+        meter = StackMeter(folder / "home")
+        _encode(stack, clip, 1)
+        idle = meter.idle()
+        rows = []
+        for chunks in CHUNKS:
+            before = meter.spent()
+            _encode(stack, stage.films.repeated(clip, chunks * CHUNK_S // CLIP_S), chunks)
+            rows.append(cost_row(meter.spent().since(before), idle, chunks))
+    finally:
+        stack.down()
     return rows
 
 
 def _encode(stack: TestStack, film: Path, chunks: int) -> None:
     chunk_s = CHUNK_S if chunks > 1 else 0
     run = stack.start(film, chunk_s=chunk_s, video={"codec": "libx264", "crf": 30, "preset": "ultrafast"})
-    state = run.await_end(timeout_s=300 + POD_S * chunks)
+    state = await_run_end(lambda: run.state().state, 300 + POD_S * chunks)
     made = len(run.tasks("encode_chunk"))
     if (state, made) != ("success", chunks):
         raise RuntimeError(f"{run.run_id}: ended as {state} with {made} chunks, not {chunks}")
