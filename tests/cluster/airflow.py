@@ -13,12 +13,14 @@ from typing import Any
 
 import httpx
 import psutil
+import yaml
 
 from encoding_client.airflow_client import AirflowClient, DagRun, TaskInstance
 from local_stack.buckets import ensure_buckets, open_storage
 from local_stack.keys import ADMIN
 from local_stack.settings import StackSettings
 from local_stack.stack import RunningStack, Stack
+from tests.cluster.pods import PodWatcher
 from tests.waiting import await_that
 
 DAG = "encode_video"
@@ -27,8 +29,6 @@ FILMS = "films-of-the-tests"
 OUTPUT = "mapreel-out"
 SLOW_VIDEO = {"codec": "libx264", "crf": 24, "preset": "veryslow"}
 """Slow enough that a chunk of 10 s at 320x180 is caught in the middle."""
-SLOWEST_FILM: dict[str, Any] = {"chunk_s": 0, "video": {**SLOW_VIDEO, "preset": "placebo"}}
-"""One chunk that lasts: a shorter one may be done before a drain, the scheduler or an open log gets to its pod."""
 
 
 @dataclass
@@ -121,6 +121,18 @@ class TestStack:
     def set_template(self, text: str) -> None:
         """Lay another template over the pods from now on."""
         self.template.write_text(text)
+
+    def start_slow_chunk(self, source: Path, pods: PodWatcher) -> Run:
+        """Start a film of one chunk that lasts until a drain, the scheduler or an open log gets to its pod.
+
+        Pods get a tenth of a core from there on, so it takes no more of the machine than another.
+        """
+        run = self.start(source, chunk_s=0)
+        await_that("the split's pod, which need not last", lambda: pods.current("split"))
+        template = yaml.safe_load(self._default_template)
+        template["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "100m"}, "requests": {"cpu": "100m"}}
+        self.set_template(yaml.safe_dump(template))
+        return run
 
     def reset_template(self) -> None:
         self.template.write_text(self._default_template)

@@ -12,7 +12,7 @@ import pytest
 from kubernetes import client
 from kubernetes.client import models as k8s
 
-from tests.cluster.airflow import SLOWEST_FILM, TestStack
+from tests.cluster.airflow import TestStack
 from tests.cluster.film import check_film
 from tests.cluster.pods import PodWatcher
 from tests.waiting import await_that
@@ -24,8 +24,9 @@ URGENT = "urgent-service-of-the-tests"
 
 def disturb(stack: TestStack, pods: PodWatcher, film: Path, out: Path, strike: Callable[[str], None]) -> None:
     """Strike the node of a chunk that is being encoded, and hold what comes of it against what is promised."""
-    run = stack.start(film, **SLOWEST_FILM)
+    run = stack.start_slow_chunk(film, pods)
     victim = await_that("a running chunk", lambda: pods.current("encode", "Running"))[0]
+    stack.reset_template()  # its successor need not last
     strike(victim.spec.node_name)
 
     assert run.await_end() == "success"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.airflow import SLOWEST_FILM, TestStack
+from tests.cluster.airflow import TestStack
 from tests.cluster.film import check_film
 from tests.cluster.pods import PodWatcher
 from tests.waiting import await_that
@@ -36,7 +36,7 @@ def test_a_film_is_encoded_on_the_cluster(stack: TestStack, pods: PodWatcher, fi
 
 
 def test_what_a_pod_says_is_in_its_tasks_log_while_it_runs(stack: TestStack, pods: PodWatcher, film: Path) -> None:
-    run = stack.start(film, **SLOWEST_FILM)
+    run = stack.start_slow_chunk(film, pods)
     await_that("a try", lambda: any(task.try_number for task in run.tasks("encode_chunk")))
     await_that("the pod's first words", lambda: "INFO encode gs://" in run.log("encode_chunk", 0))
     assert pods.current("encode", "Running")
