@@ -40,6 +40,7 @@ def test_what_a_pod_says_is_in_its_tasks_log_while_it_runs(stack: TestStack, pod
     await_that("a try", lambda: any(task.try_number for task in run.tasks("encode_chunk")))
     await_that("the pod's first words", lambda: "INFO encode gs://" in run.log("encode_chunk", 0))
     assert pods.current("encode", "Running")
+    stack.reset_template()
     assert run.await_end() == "success"
 
 
