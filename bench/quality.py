@@ -71,8 +71,8 @@ def measure(stage: Stage) -> Findings:
         rows=tuple(rows),
         notes=(
             f"what a point of VMAF costs is measured by a second pass, with a CRF higher by {SMALLER_CRF}",
-            "SVT-AV1 puts keyframes onto a fixed grid, every 161 frames here, wherever scenes begin, and a chunk begins "
-            "it anew: what another grid alone costs, without any border, stands below its chunks",
+            "SVT-AV1 puts keyframes onto a fixed grid, every 161 frames here, wherever scenes begin, and a chunk "
+            "begins it anew: what another grid alone costs, without any border, stands below its chunks",
         ),
     )
 
