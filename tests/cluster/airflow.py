@@ -122,6 +122,12 @@ class TestStack:
         """Lay another template over the pods from now on."""
         self.template.write_text(text)
 
+    def change_encoder(self, **fields: object) -> None:
+        """Lay other fields over the encoder's container from now on."""
+        template = yaml.safe_load(self._default_template)
+        template["spec"]["containers"][0].update(fields)
+        self.set_template(yaml.safe_dump(template))
+
     def start_slow_chunk(self, source: Path, pods: PodWatcher) -> Run:
         """Start a film of one chunk that lasts until a drain, the scheduler or an open log gets to its pod.
 
@@ -129,9 +135,7 @@ class TestStack:
         """
         run = self.start(source, chunk_s=0)
         await_that("the split's pod, which need not last", lambda: pods.current("split"))
-        template = yaml.safe_load(self._default_template)
-        template["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "100m"}, "requests": {"cpu": "100m"}}
-        self.set_template(yaml.safe_dump(template))
+        self.change_encoder(resources={"limits": {"cpu": "100m"}, "requests": {"cpu": "100m"}})
         return run
 
     def reset_template(self) -> None:

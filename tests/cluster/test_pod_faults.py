@@ -17,12 +17,6 @@ from tests.waiting import await_that
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
-def change_encoder(stack: TestStack, **fields: object) -> None:
-    template = yaml.safe_load(stack.template.read_text())
-    template["spec"]["containers"][0].update(fields)
-    stack.set_template(yaml.safe_dump(template))
-
-
 def await_log(run: Run, task_id: str, text: str, timeout_s: float = 180) -> str:
     def look() -> str | None:
         if not any(task.try_number for task in run.tasks(task_id)):
@@ -58,7 +52,7 @@ def test_a_pod_out_of_memory_gets_twice_as_much_until_it_is_enough(
     stack: TestStack, pods: PodWatcher, film: Path, tmp_path: Path
 ) -> None:
     # So little that even the program does not start in it, and far from what an encoder takes.
-    change_encoder(stack, resources={"limits": {"memory": "40Mi"}, "requests": {"cpu": "250m"}})
+    stack.change_encoder(resources={"limits": {"memory": "40Mi"}, "requests": {"cpu": "250m"}})
     run = stack.start(film, chunk_s=0)
     assert run.await_end(600) == "success"
     check_film(film, run.output(tmp_path))
@@ -71,7 +65,7 @@ def test_a_pod_out_of_memory_gets_twice_as_much_until_it_is_enough(
 
 
 def test_an_image_that_cannot_be_pulled_is_said_within_minutes(stack: TestStack, pods: PodWatcher, film: Path) -> None:
-    change_encoder(stack, image="localhost/there-is-no-such-image:1", imagePullPolicy="IfNotPresent")
+    stack.change_encoder(image="localhost/there-is-no-such-image:1", imagePullPolicy="IfNotPresent")
     started = time.monotonic()
     run = stack.start(film)
     log = await_log(run, "split_video", "check MAPREEL_ENCODER_IMAGE")
