@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,16 +117,38 @@ def cost_row(spent: Spent, idle: Spent, chunks: int) -> dict[str, Any]:
     }
 
 
-def part_figures(row: dict[str, Any], of: str) -> list[Figure]:
-    """Return what a chunk's cost is made of.
+def cost_figures(rows: list[dict[str, Any]], where: str, mark_s: float) -> list[Figure]:
+    """Return what a chunk costs, what that is made of, and whether it stays the same as films grow.
 
     Args:
-        row: one of ``cost_row``.
-        of: what it was measured on.
+        rows: those of ``cost_row``, of films of two or more lengths, the shortest first.
+        where: on what they were measured, as it stands in the figures' names.
+        mark_s: the most CPU seconds that one more chunk may cost.
     """
-    return [
-        Figure(name=f"of a chunk of {of}: {part}", value=spent_s, unit="s") for part, spent_s in row["parts"].items()
+    first, last = rows[0], rows[-1]
+    chunk_s, others_s = split_costs(first, last)
+    parts = last["parts"].items()
+    figures = [
+        Figure(name=f"Airflow's CPU for one more chunk, {where}", value=chunk_s, unit="s", must="<=", mark=mark_s),
+        Figure(name=f"for a film's other tasks, {where}", value=others_s, unit="s"),
+        Figure(name=f"the idle stack, {where}", value=first["idle_cpu_s_per_s"] * 60, unit="CPU s a minute"),
+        *(
+            Figure(name=f"of a chunk of {last['chunks']:,}, {where}: {part}", value=cpu_s, unit="s")
+            for part, cpu_s in parts
+        ),
+        Figure(name=f"wall time of a chunk, {where}", value=last["wall_s_per_chunk"], unit="s"),
     ]
+    shares = [row["cpu_s_per_chunk"] for row in rows]
+    more = [split_costs(shorter, longer)[0] for shorter, longer in pairwise(rows)]
+    for what, costs in (
+        ("a chunk with its share of its film, where it costs most against least", shares),
+        ("one more chunk of a film, where it is dearest against where it is cheapest", more),
+    ):
+        if len(costs) > 1:
+            figures.append(
+                Figure(name=f"{what}, {where}", value=max(costs) / min(costs), unit="x", must="<=", mark=1.2)
+            )
+    return figures
 
 
 def yardstick() -> Figure:

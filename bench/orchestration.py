@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from typing import Any
 
-from bench.airflow_costs import (
-    DATABASE_VARIABLE,
-    cost_row,
-    databases,
-    paper_stack,
-    part_figures,
-    split_costs,
-    yardstick,
-)
+from bench.airflow_costs import DATABASE_VARIABLE, cost_figures, cost_row, databases, paper_stack, yardstick
 from bench.record import Figure, Findings
 from bench.stage import Stage
 
@@ -38,21 +29,7 @@ def measure(stage: Stage) -> Findings:
     for database, settings in databases().items():
         found = _measure(stage, database, settings)
         rows += found
-        first, *_, last = found
-        chunk_s, others_s = split_costs(first, last)
-        figures += [
-            Figure(name=f"Airflow's CPU for one more chunk, {database}", value=chunk_s, unit="s", must="<=", mark=0.4),
-            Figure(name=f"for a film's other tasks, {database}", value=others_s, unit="s"),
-            Figure(name=f"the idle stack, {database}", value=first["idle_cpu_s_per_s"] * 60, unit="CPU s a minute"),
-            *part_figures(last, f"{last['chunks']:,}, {database}"),
-            Figure(name=f"wall time of a chunk, {database}", value=last["wall_s_per_chunk"], unit="s"),
-        ]
-        costs = [row["cpu_s_per_chunk"] for row in found]
-        name = f"a chunk with its share of its film, where it costs most against least, {database}"
-        figures.append(Figure(name=name, value=max(costs) / min(costs), unit="x", must="<=", mark=1.2))
-        more_s = [split_costs(shorter, longer)[0] for shorter, longer in pairwise(found)]
-        name = f"one more chunk of a film, where it is dearest against where it is cheapest, {database}"
-        figures.append(Figure(name=name, value=max(more_s) / min(more_s), unit="x", must="<=", mark=1.2))
+        figures += cost_figures(found, database, mark_s=0.4)
     return Findings(
         film=f"paper, {', '.join(str(chunks) for chunks in CHUNKS)} chunks; local runtime",
         figures=(*figures, yardstick()),

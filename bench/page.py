@@ -197,7 +197,7 @@ TITLES = {
     ),
     "pods": (
         "Orchestration of pods",
-        "What Airflow adds to a chunk that is encoded in a pod of a real cluster, in CPU seconds of all of the stack's "
-        "processes; what the pods and the cluster take is not in it.",
+        "What Airflow adds to a chunk in a pod of a real cluster, with a worker that does nothing, in CPU seconds of "
+        "all of the stack's processes; what the pods and the cluster take is not in it.",
     ),
 }

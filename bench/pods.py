@@ -1,28 +1,46 @@
-"""What Airflow adds to a chunk in a pod: runs of ``encode_video`` on a real cluster, with real encoders.
+"""What Airflow adds to a chunk in a pod: runs of ``encode_video`` on a real cluster, with a worker that does nothing.
 
 Airflow runs beside the cluster, so what pods take is not in its CPU seconds. KUBECONFIG names the cluster,
-MAPREEL_ENCODER_IMAGE the image on its nodes, as for the tests on a cluster.
+MAPREEL_ENCODER_IMAGE the image on its nodes, as for the tests on a cluster; its Python runs the worker of paper, which
+a config map brings.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.airflow import TestStack, copy_template
+import yaml
+from tests.cluster.airflow import TestStack
 from tests.cluster.conftest import NAMESPACE, OVERLAY
+from tests.integration.conftest import WORKER
 
-from bench.airflow_costs import StackMeter, await_run_end, cost_row, databases, part_figures, split_costs, yardstick
+from bench.airflow_costs import StackMeter, await_run_end, cost_figures, cost_row, databases, yardstick
 from bench.record import Figure, Findings
 from bench.stage import Stage
+from encoding_flow.pod_template import lay_over, read_template
 
-CHUNKS = tuple(int(number) for number in os.environ.get("MAPREEL_BENCH_PODS", "10 100").split())
-CHUNK_S, CLIP_S = 2, 20
+CHUNKS = tuple(int(number) for number in os.environ.get("MAPREEL_BENCH_PODS", "10 100 1000").split())
 PODS = 4
 POD_S = 30
 """The longest that a pod takes, on average, before it is taken for one that hangs."""
+
+_PAPER = {
+    "spec": {
+        "containers": [
+            {
+                "name": "encoder",
+                "command": ["/opt/mapreel/bin/python", "/paper/worker.py"],
+                "env": [{"name": "PAPER_NOTES", "value": "/dev/null"}],
+                "volumeMounts": [{"name": "paper", "mountPath": "/paper"}],
+            }
+        ],
+        "volumes": [{"name": "paper", "configMap": {"name": "paper-worker"}}],
+    }
+}
 
 _NOTES = (
     "a chunk has two processes of tasks: one makes the pod, one takes its end; each forks, parses its DAG and asks the "
@@ -40,52 +58,54 @@ def measure(stage: Stage) -> Findings:
     """Run films of more and more chunks, one after the other; an idle minute first, to be taken off."""
     if not {"KUBECONFIG", "MAPREEL_ENCODER_IMAGE"} <= os.environ.keys():
         raise SystemExit("bench pods: needs a cluster: set KUBECONFIG and MAPREEL_ENCODER_IMAGE")
-    subprocess.run(["kubectl", "apply", "-k", str(OVERLAY)], check=True, capture_output=True)
+    _bring_paper()
     rows: list[dict[str, Any]] = []
     figures: list[Figure] = []
     for database, settings in databases().items():
-        found = _measure(stage, stage.folder / database, settings)
+        found = _measure(stage.folder / database, settings)
         rows += [{"database": database, **row} for row in found]
-        first, *_, last = found
-        chunk_s, others_s = split_costs(first, last)
-        name = f"Airflow's CPU for one more chunk in a pod, {database}"
-        figures += [
-            Figure(name=name, value=chunk_s, unit="s", must="<=", mark=1.0),
-            Figure(name=f"for a film's other tasks, {database}", value=others_s, unit="s"),
-            *part_figures(last, f"{last['chunks']:,}, {database}"),
-            Figure(name=f"wall time of a chunk, {database}", value=last["wall_s_per_chunk"], unit="s"),
-        ]
+        figures += cost_figures(found, database, mark_s=1.0)
     return Findings(
-        film=f"made, {', '.join(map(str, CHUNKS))} chunks of {CHUNK_S} s; {PODS} pods at a time",
+        film=f"paper, {', '.join(f'{chunks:,}' for chunks in CHUNKS)} chunks; {PODS} pods at a time",
         figures=(*figures, yardstick()),
         rows=tuple(rows),
         notes=_NOTES,
     )
 
 
-def _measure(stage: Stage, folder: Path, database: dict[str, str]) -> list[dict[str, Any]]:
+def _bring_paper() -> None:
+    subprocess.run(["kubectl", "apply", "-k", str(OVERLAY)], check=True, capture_output=True)
+    content = {"worker.py": Path(WORKER).read_text(encoding="utf-8")}
+    paper = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "paper-worker"}, "data": content}
+    command = ["kubectl", "-n", NAMESPACE, "apply", "-f", "-"]
+    subprocess.run(command, input=json.dumps(paper), text=True, check=True, capture_output=True)
+
+
+def _measure(folder: Path, database: dict[str, str]) -> list[dict[str, Any]]:
     folder.mkdir()
     settings = {"MAPREEL_NAMESPACE": NAMESPACE, "MAPREEL_PARALLELISM": f"constant: {PODS}", **database}
-    stack = TestStack(folder / "home", copy_template(OVERLAY / "pod-template.yaml", folder), settings)
-    clip = stage.films.made("small", CLIP_S, "160x96", 400)
+    template = folder / "pod-template.yaml"
+    template.write_text(yaml.safe_dump(lay_over(read_template(OVERLAY / template.name), _PAPER)), encoding="utf-8")
+    stack = TestStack(folder / "home", template, settings)
     try:
         stack.up()
         meter = StackMeter(folder / "home")
-        _encode(stack, clip, 1)
+        _encode(stack, folder, 2)
         idle = meter.idle()
         rows = []
         for chunks in CHUNKS:
             before = meter.spent()
-            _encode(stack, stage.films.repeated(clip, chunks * CHUNK_S // CLIP_S), chunks)
+            _encode(stack, folder, chunks)
             rows.append(cost_row(meter.spent().since(before), idle, chunks))
     finally:
         stack.down()
     return rows
 
 
-def _encode(stack: TestStack, film: Path, chunks: int) -> None:
-    chunk_s = CHUNK_S if chunks > 1 else 0
-    run = stack.start(film, chunk_s=chunk_s, video={"codec": "libx264", "crf": 30, "preset": "ultrafast"})
+def _encode(stack: TestStack, folder: Path, chunks: int) -> None:
+    film = folder / f"{chunks} chunks.mkv"
+    film.write_text(json.dumps({"chunks": chunks}), encoding="utf-8")
+    run = stack.start(film)
     state = await_run_end(lambda: run.state().state, 300 + POD_S * chunks)
     made = len(run.tasks("encode_chunk"))
     if (state, made) != ("success", chunks):

@@ -105,7 +105,7 @@ def test_what_is_no_film_ends_with_one_line(stack: ComposeStack) -> None:
 
 
 def test_a_film_survives_restarts_and_crashes(stack: ComposeStack, films: Path) -> None:
-    stack.call("up", "--detach", "--wait", "--scale", "scheduler=2")
+    stack.call("up", "--detach", "--wait", "--no-recreate", "--scale", "scheduler=2")
     stack.cli("put", SLOW, "--overrides", SLOW_CHUNKS)
     with stack.airflow() as airflow:
 
