@@ -24,7 +24,7 @@ from bench.stage import Stage
 from encoding_flow.pod_template import lay_over, read_template
 
 CHUNKS = tuple(int(number) for number in os.environ.get("MAPREEL_BENCH_PODS", "10 100 1000").split())
-PODS = 4
+PODS = 12
 POD_S = 30
 """The longest that a pod takes, on average, before it is taken for one that hangs."""
 

@@ -7,7 +7,6 @@ fields are put together (a crf too high for the codec) is refused by ``prepare_j
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from airflow.sdk import Param
@@ -20,6 +19,11 @@ _SINGLE = "Single settings, instead of the profile's"
 
 _VIDEO_FIELDS = ("codec", "crf", "preset", "max_height")
 _PROFILE_FIELDS = ("chunk_s",)
+
+# Made on import: every task parses its DAG anew, in a process whose parent has imported this.
+_SCHEMAS: dict[type[BaseModel], dict[str, Any]] = {
+    model: model.model_json_schema() for model in (Profile, VideoSettings)
+}
 
 
 def profile_params(profiles: ProfileFolder, default: str) -> dict[str, Param]:
@@ -94,7 +98,7 @@ def read_overrides(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _single(model: type[BaseModel], name: str, title: str, description: str, **more: Any) -> Param:
     """Return a field that may be left empty, with type and limits of a field of the contract."""
-    schema = _schema(model)
+    schema = _SCHEMAS[model]
     field = schema["properties"][name]
     field = next((kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"), field)
     if "$ref" in field:
@@ -113,8 +117,3 @@ def _single(model: type[BaseModel], name: str, title: str, description: str, **m
         **limits,
         **more,
     )
-
-
-@cache  # it is asked for each field, and every task parses its DAG anew
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return model.model_json_schema()
