@@ -46,10 +46,10 @@ _NOTES = (
     "a chunk has two processes of tasks: one makes the pod, one takes its end; each forks, parses its DAG and asks the "
     "API server for all that it does",
     "over the film of 1,000 chunks py-spy saw of the tasks' processes 28 % in the parse of the DAG file (9 % for the "
-    "form's JSON schemas, which are made in the parent since), 22 % in requests to Kubernetes and their clients, 14 % in "
-    "templates, 12 % in reading the job's documents; of the triggerer 47 % in its loop over the database, which runs "
-    "each second for one pod as for a hundred, and 23 % in looks at pods; of the scheduler 62 % in reading all task "
-    "instances of the run, in each of its rounds",
+    "form's JSON schemas, which are made in the parent since), 22 % in requests to Kubernetes and their clients, 14 % "
+    "in templates, 12 % in reading the job's documents; of the triggerer 47 % in its loop over the database, which "
+    "runs each second for one pod as for a hundred, and 23 % in looks at pods; of the scheduler 62 % in reading all "
+    "task instances of the run, in each of its rounds",
     "the nodes share this machine's cores with Airflow, so the wall time is theirs, too",
 )
 
