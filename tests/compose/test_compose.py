@@ -37,7 +37,7 @@ SLOW_CHUNKS = json.dumps({"chunk_s": 10, "video": {"codec": "libx264", "crf": 24
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("films")
     make_clip(folder / QUICK, 25)
-    make_clip(folder / SLOW, 40, seed=1)
+    make_clip(folder / SLOW, 30, seed=1)
     (folder / "notes.mkv").write_text("this is no film\n" * 100)
     return folder
 
