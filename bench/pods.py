@@ -75,7 +75,7 @@ def measure(stage: Stage) -> Findings:
 
 def _bring_paper() -> None:
     subprocess.run(["kubectl", "apply", "-k", str(OVERLAY)], check=True, capture_output=True)
-    content = {"worker.py": Path(WORKER).read_text(encoding="utf-8")}
+    content = {"worker.py": WORKER.read_text(encoding="utf-8")}
     paper = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "paper-worker"}, "data": content}
     command = ["kubectl", "-n", NAMESPACE, "apply", "-f", "-"]
     subprocess.run(command, input=json.dumps(paper), text=True, check=True, capture_output=True)

@@ -25,10 +25,10 @@ pytestmark = [pytest.mark.corpus, pytest.mark.timeout(TIMEOUT_S)]
 ROOT = Path(__file__).resolve().parent.parent
 
 # Chosen to hold each kind of picture once, for the slower encoders.
-SAMPLE = "odd-dimensions|_444|hdr10_mdcv|1000s|single-frame"
+SAMPLE = "odd-dimensions|_444|hdr10_mdcv|1000s|single-frame|prores|openshot"
 
 # What is another film in Matroska than in MP4: attachments, subtitles, covers, time codes, alpha, uneven times.
-RICH = "attachment|multi|pgs|tmcd|coverart|captions|vfr|nopts|transparent"
+RICH = "attachment|multi|pgs|tmcd|coverart|captions|vfr|nopts|transparent|nasa|no_sync"
 
 # A file that is only long: whole, it takes a third of the time of all others together. Its first part is enough for
 # chunks that are longer than a piece of two seconds; `make corpus` takes it whole.

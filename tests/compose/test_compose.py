@@ -82,6 +82,13 @@ def test_nothing_listens_beyond_this_machine_and_no_secret_is_shown(stack: Compo
             assert stack.call("exec", "-T", service, "bash", "-c", find).stdout == ""
 
 
+def test_the_dags_are_read_before_anybody_can_ask_for_them(stack: ComposeStack) -> None:
+    query = "select to_char(max(created_at) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') from dag_version"
+    psql = ("psql", "--username=airflow", "--dbname=airflow", "--no-align", "--tuples-only", "--command", query)
+    read_at = stack.call("exec", "-T", "postgres", *psql).stdout.strip()
+    assert "" < read_at <= stack.inspect("api-server", "{{.State.StartedAt}}")
+
+
 def test_a_film_comes_back(stack: ComposeStack, films: Path) -> None:
     put = stack.cli("put", QUICK, "--overrides", CHUNKS_OF_10_S, "--wait").stdout
     assert f"encoded as gs://mapreel-out/{QUICK}.mkv" in put
