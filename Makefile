@@ -21,7 +21,7 @@ SEED ?=
 MINUTES ?= 120
 FILM ?=
 
-UNMARKED := not cluster and not compose and not browser and not corpus and not faults and not bench_quick
+UNMARKED := not cluster and not compose and not browser and not corpus and not faults and not large and not bench_quick
 
 # The Kubernetes runtime needs the encoder's image on the nodes, and pods that reach this machine's emulator.
 POD_TEMPLATE := $(CURDIR)/deploy/kubernetes/overlays/local/pod-template.yaml
@@ -29,8 +29,8 @@ RUNTIME_SETTINGS = export MAPREEL_RUNTIME=$(RUNTIME) && if [ "$(RUNTIME)" = kube
 	  image=$$(./deploy/kubernetes/prepare) && export MAPREEL_ENCODER_IMAGE="$$image" \
 	    MAPREEL_POD_TEMPLATE="$${MAPREEL_POD_TEMPLATE:-$(POD_TEMPLATE)}"; fi
 
-.PHONY: help setup demo up down status test test-cluster test-compose test-browser test-faults faults soak bench bench-quick docs \
-  screenshots images corpus lint format lock clean audit outdated
+.PHONY: help setup demo up down status test test-cluster test-compose test-browser test-faults test-large faults soak bench \
+  bench-quick docs screenshots images corpus lint format lock clean audit outdated
 
 # Paths travel by the environment, so that blanks, quotes and dollars in them stay what they are.
 export VIDEO MEDIA OUT FILM
@@ -104,6 +104,9 @@ faults: setup ## The same for hours: rounds of faults, told as they come [ROUNDS
 
 soak: setup ## Films again and again, a fifth of them broken [MINUTES=120]
 	@MAPREEL_SOAK_MINUTES='$(MINUTES)' $(BIN)/python -m pytest -s tests/integration/test_load.py $(PYTEST_ARGS)
+
+test-large: setup ## Run the tests of buckets with tens of thousands of objects
+	@$(BIN)/python -m pytest -m large $(PYTEST_ARGS)
 
 bench-quick: setup ## Measure what is cheap to measure, and hold it against its limits
 	@$(BIN)/python -m pytest -m bench_quick $(PYTEST_ARGS)

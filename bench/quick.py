@@ -1,17 +1,19 @@
 """The ratios that CI measures again: CPU seconds of ours against those of the other way, on small films.
 
-CPU seconds, not seconds, and the best of a few rounds: what else a machine of CI does at that moment must not decide.
+CPU seconds, not seconds, and the least of all rounds: what else a machine of CI does at that moment must not decide.
 Split and merge decode, which a script that carries does not, and machines differ in how much dearer that is than to
 start a program: so the film's decoding stands on the script's side, too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import merge, split, whole_path
 from bench.meter import measure_program
-from bench.record import Figure, Findings, Record
+from bench.record import Figure, Findings
 from bench.stage import Stage
 from encoding_worker.ffmpeg import find_ffmpeg
 
@@ -20,24 +22,60 @@ WORSE = 1.25
 """A ratio may be so many times what is written down."""
 
 
+@dataclass
+class Ratio:
+    """What one way costs against another, and every round of both so far, in CPU seconds."""
+
+    name: str
+    way: str
+    other: str
+    measure_both: Callable[[Stage], Findings]
+    decodes: bool = False
+    film: str = ""
+    ours_s: list[float] = field(default_factory=list)
+    theirs_s: list[float] = field(default_factory=list)
+
+    def measure(self, stage: Stage) -> None:
+        """Take some more rounds."""
+        found = self.measure_both(stage)
+        self.film = found.film
+        decoding_s = _decoding_s(stage.films.made("broadcast", CLIP_S, "1280x720", split.KBPS)) if self.decodes else 0.0
+        self.ours_s += _cpu_s(found, self.way)
+        self.theirs_s += [cpu_s + decoding_s for cpu_s in _cpu_s(found, self.other)]
+
+    @property
+    def figure(self) -> Figure:
+        """The least of ours against the least of theirs."""
+        return Figure(name=f"{self.name}, CPU seconds", value=min(self.ours_s) / min(self.theirs_s), unit="x")
+
+
+def list_ratios() -> tuple[Ratio, ...]:
+    """Return the small forms of three experiments, not measured yet."""
+    return (
+        Ratio("split against carrying and decoding", "split", "carry", _split, decodes=True),
+        Ratio("merge against a script and decoding", "merge", "mkvmerge in a script", _merge, decodes=True),
+        Ratio("whole path against plain ffmpeg", "chunked", "plain", _whole_path),
+    )
+
+
 def measure(stage: Stage) -> Findings:
-    """Measure the small forms of three experiments."""
-    split_small = split.measure(stage, clip_s=CLIP_S, times=1, rounds=2)
-    merge_small = merge.measure(stage, clip_s=CLIP_S, times=1, chunk_s=CLIP_S // 2, rounds=2)
-    path_small = whole_path.measure(stage, seconds=CLIP_S, chunk_s=CLIP_S // 2, preset="veryfast", rounds=3)
-    decoding_s = _decoding_s(stage.films.made("broadcast", CLIP_S, "1280x720", split.KBPS))
-    pairs = (
-        ("split against carrying and decoding", split_small, "split", "carry", decoding_s),
-        ("merge against a script and decoding", merge_small, "merge", "mkvmerge in a script", decoding_s),
-        ("whole path against plain ffmpeg", path_small, "chunked", "plain", 0.0),
-    )
-    return Findings(
-        film="; ".join(found.film for _, found, *_ in pairs),
-        figures=tuple(
-            Figure(name=f"{name}, CPU seconds", value=_best(found, way) / (_best(found, other) + more_s), unit="x")
-            for name, found, way, other, more_s in pairs
-        ),
-    )
+    """Measure each ratio once."""
+    ratios = list_ratios()
+    for ratio in ratios:
+        ratio.measure(stage)
+    return Findings(film="; ".join(ratio.film for ratio in ratios), figures=tuple(ratio.figure for ratio in ratios))
+
+
+def _split(stage: Stage) -> Findings:
+    return split.measure(stage, clip_s=CLIP_S, times=1, rounds=2)
+
+
+def _merge(stage: Stage) -> Findings:
+    return merge.measure(stage, clip_s=CLIP_S, times=1, chunk_s=CLIP_S // 2, rounds=2)
+
+
+def _whole_path(stage: Stage) -> Findings:
+    return whole_path.measure(stage, seconds=CLIP_S, chunk_s=CLIP_S // 2, preset="veryfast", rounds=3)
 
 
 def _decoding_s(film: Path) -> float:
@@ -45,15 +83,5 @@ def _decoding_s(film: Path) -> float:
     return min(measure_program(command).cpu_s for _ in range(3))
 
 
-def _best(found: Findings, way: str) -> float:
-    return min(float(row["cpu_s"]) for row in found.rows if row.get("way") == way)
-
-
-def find_worse(now: Findings, before: Record) -> list[str]:
-    """Return what got worse by more than a quarter, a line each."""
-    stood = {figure.name: figure.value for figure in before.findings.figures}
-    return [
-        f"{figure.name}: {figure.value:g}, {stood[figure.name]:g} on {before.date:%Y-%m-%d}"
-        for figure in now.figures
-        if figure.value > WORSE * stood[figure.name]
-    ]
+def _cpu_s(found: Findings, way: str) -> list[float]:
+    return [float(row["cpu_s"]) for row in found.rows if row.get("way") == way]

@@ -51,7 +51,7 @@ print(json.dumps([figures, peak, time.monotonic() - start]))
 """
 
 
-@pytest.mark.bench_quick
+@pytest.mark.large
 @pytest.mark.timeout(600)
 def test_a_large_bucket_is_scanned_in_seconds_and_the_next_scan_is_no_dearer() -> None:
     with running_emulator() as server:

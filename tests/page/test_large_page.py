@@ -20,7 +20,7 @@ OWN_SHARE = 2
 PROFILE = Profile(name="p", video=VideoSettings(crf=23))
 
 
-@pytest.mark.bench_quick
+@pytest.mark.large
 def test_ten_thousand_videos_open_in_two_seconds(tokens: dict[str, str], tmp_path: Path) -> None:
     with running_emulator() as server:
         assert server._tmpdir is not None
