@@ -15,8 +15,8 @@ PAGE = FOLDER.parent / "performance.md"
 INTRODUCTION = """# Performance
 What Mapreel costs, beside what one would take instead. Each part is one experiment of `bench/`: `make bench` runs all,
 `make bench ONLY=split` one, and both write this page. Ways that are compared were measured in turn in one run; ratios
-travel between machines, absolute times do not. `make bench-quick` measures the cheapest ratios again and fails where
-one got worse by more than a quarter; CI runs it.
+travel between machines, absolute times do not. `make bench-quick` measures the cheapest ratios again, what seems worse
+up to four times, and fails where one got worse by more than a quarter; CI runs it.
 """
 IDEAS = """## Ideas that others proved, and what came of them here
 - **Encoders of one thread, as many as cores**: taken in the local runtime. "Chunked against plain".
