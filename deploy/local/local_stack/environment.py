@@ -89,7 +89,7 @@ def _airflow(home: Home, keys: Keys, ports: Ports, settings: StackSettings) -> d
             "REFRESH_INTERVAL": 10,
             "PARSING_PROCESSES": 1,
             # A changed DAG file is read at once; this is for what it reads itself. Every half a minute, as it comes,
-            # takes a third of an idle stack's CPU.
+            # took a sixth of an idle stack's CPU.
             "MIN_FILE_PROCESS_INTERVAL": 120,
         },
         "SCHEDULER": {
