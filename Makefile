@@ -83,7 +83,7 @@ down: setup ## Stop the stack; objects, runs and logs stay
 status: setup ## Say what runs, and where
 	@$(BIN)/python -m local_stack status
 
-# Only the files that have such tests: to read all of them takes every process 20 CPU seconds.
+# Only the files that have such tests: to read all of them takes every process many CPU seconds.
 files_with = $$(grep -rl --include='*.py' 'mark\.$(1)' tests)
 
 # Four at a time: the tests of the three stacks mostly wait, and those of the worker mostly compute.
@@ -103,7 +103,8 @@ test-faults: setup ## Run the tests that do harm: killed processes, a bad bucket
 	@$(BIN)/python -m pytest -n 3 -m faults $(call files_with,faults) $(PYTEST_ARGS)
 
 faults: setup ## The same for hours: rounds of faults, told as they come [ROUNDS=50] [SEED=n]
-	@MAPREEL_FAULT_ROUNDS='$(ROUNDS)' MAPREEL_FAULT_SEED='$(SEED)' $(BIN)/python -m pytest -s -m faults $(call files_with,faults) $(PYTEST_ARGS)
+	@MAPREEL_FAULT_ROUNDS='$(ROUNDS)' MAPREEL_FAULT_SEED='$(SEED)' $(BIN)/python -m pytest -s -m faults \
+	  $(call files_with,faults) $(PYTEST_ARGS)
 
 soak: setup ## Films again and again, a fifth of them broken [MINUTES=120]
 	@MAPREEL_SOAK_MINUTES='$(MINUTES)' $(BIN)/python -m pytest -s tests/integration/test_load.py $(PYTEST_ARGS)
