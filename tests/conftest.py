@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from local_stack.keys import load_keys
 from local_stack.settings import StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
+from tests import prepared
 
 STACKS = (
     "tests/integration/test_bucket_events.py",
@@ -42,8 +45,12 @@ class StackScheduling(LoadScopeScheduling):
 
 def pytest_configure(config: pytest.Config) -> None:
     """Stop what was started where somebody ends the tests (.ci/run does, when it is ended), as Ctrl-C does."""
-    if not hasattr(config, "workerinput"):
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if hasattr(config, "workerinput"):
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if prepared.FOLDER_VARIABLE not in os.environ:
+        os.environ[prepared.FOLDER_VARIABLE] = folder = tempfile.mkdtemp()
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackScheduling:

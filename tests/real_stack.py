@@ -22,6 +22,7 @@ from local_stack.keys import load_keys
 from local_stack.settings import StackSettings
 from local_stack.stack import RunningStack, Stack
 from local_stack.sweep import marked_processes
+from tests.prepared import prepared
 
 VIEWER = "guest"
 
@@ -51,7 +52,7 @@ class RealStack:
         self.scratch = films / "tmp"
         self.scratch.mkdir(exist_ok=True)
         self._profiles = films / "profiles"
-        self._stack = Stack(StackSettings(home=home))
+        self._stack = Stack(StackSettings(home=prepared(home)))
         self._environment = {
             **os.environ,
             "MAPREEL_HOME": str(home),

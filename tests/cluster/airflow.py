@@ -21,6 +21,7 @@ from local_stack.keys import ADMIN
 from local_stack.settings import StackSettings
 from local_stack.stack import RunningStack, Stack
 from tests.cluster.pods import PodWatcher
+from tests.prepared import prepared
 from tests.waiting import await_that
 
 DAG = "encode_video"
@@ -98,7 +99,7 @@ class TestStack:
             "MAPREEL_RUNTIME": "kubernetes",
             "MAPREEL_POD_TEMPLATE": str(template),
         }
-        self._stack = Stack(StackSettings(home=home))
+        self._stack = Stack(StackSettings(home=prepared(home)))
 
     def up(self) -> None:
         self._command("up")

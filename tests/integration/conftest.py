@@ -28,6 +28,7 @@ from local_stack.settings import REPOSITORY, StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 from tests.bell import Bell, hung_up
+from tests.prepared import prepared
 from tests.waiting import await_that
 
 WAIT_S = 240
@@ -226,7 +227,7 @@ def running_mapreel(folder: Path, **settings: str) -> Iterator[Mapreel]:
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     environment = {
         **os.environ,
-        "MAPREEL_HOME": str(folder / "home"),
+        "MAPREEL_HOME": str(prepared(folder / "home")),
         "MAPREEL_PROGRAM": str(program),
         # No full hour that passes brings a scan between a test and its film.
         "MAPREEL_SCAN_MINUTES": "1440",

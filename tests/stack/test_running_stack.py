@@ -23,6 +23,7 @@ from local_stack.executor_workers import is_idle_worker
 from local_stack.keys import load_keys
 from local_stack.sweep import marked_processes
 from tests.conftest import StackUnderTest
+from tests.prepared import prepared
 
 
 def await_true(look: Callable[[], bool], timeout_s: float) -> bool:
@@ -140,7 +141,7 @@ def last_heartbeat(airflow_url: str, component: str) -> datetime:
 
 @pytest.mark.faults
 def test_component_that_hangs_is_restarted(tmp_path: Path) -> None:
-    hanging = StackUnderTest(tmp_path / "home")
+    hanging = StackUnderTest(prepared(tmp_path / "home"))
     hanging.environment |= {"MAPREEL_HEARTBEAT_OLD_S": "15", "MAPREEL_HEARTBEAT_GRACE_S": "20"}
     try:
         assert hanging.call("up").returncode == 0

@@ -77,6 +77,16 @@ class Stack:
         self._await_ready(stack, tell)
         return stack
 
+    def prepare(self, tell: Tell) -> None:
+        """Make Airflow's database and start nothing; the first start does it where it was not done.
+
+        Raises:
+            StartFailed: one of Airflow's commands failed.
+        """
+        with self.home.locked():
+            keys, ports = load_keys(self.home), choose_ports(self.home, self.settings)
+            self._prepare_database(stack_environment(self.home, keys, ports, self.settings, os.environ), tell)
+
     def down(self, tell: Tell) -> int:
         """Stop the stack, whole, whatever is left of it; return how many processes ended."""
         with self.home.locked():
@@ -128,12 +138,12 @@ class Stack:
                     # Readers and the one writer no longer wait for each other: "database is locked" comes from that.
                     database.execute("PRAGMA journal_mode=WAL")
             self._mark_done("migrated-for", lock)
-        spec = environment.get("MAPREEL_PARALLELISM", "")
-        # Only where the wish has changed: slots that were set by hand in the UI stay.
-        if not self._is_done("pool-for", spec):
+        # Only where the wish has changed, or what is counted for it: slots that were set by hand in the UI stay.
+        wish = f"{self.settings.runtime}\n{environment.get('MAPREEL_PARALLELISM', '')}"
+        if not self._is_done("pool-for", wish):
             tell("setting the pool of encoders")
             self._run([sys.executable, "-m", "encoding_flow.pool"], environment)
-            self._mark_done("pool-for", spec)
+            self._mark_done("pool-for", wish)
 
     def _is_done(self, what: str, for_what: str) -> bool:
         stamp = self.home.airflow / what
