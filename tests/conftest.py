@@ -25,8 +25,7 @@ STACKS = (
     "tests/integration/test_words.py",
     "tests/integration/",
     "tests/stack/test_clock_jumps.py",
-    "tests/stack/test_full_disk.py",
-    "tests/stack/test_random_kills.py",
+    "tests/stack/test_running_stack.py",
     "tests/stack/",
     "tests/browser/",
 )

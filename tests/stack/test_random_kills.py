@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_stack import RealStack, started
+from tests.real_stack import RealStack
 from tests.stack.killing import Killer
 from tests.stack.rounds import ROUND_S, Round
 
@@ -50,30 +50,23 @@ def toll() -> Iterator[Toll]:
     print(f"{toll.films} films came out right, {toll.by_a_second_run} of them by a second run")
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
-    folder = tmp_path_factory.mktemp("kills")
-    with started(RealStack(folder / "home", folder, {"MAPREEL_SCAN_MINUTES": "1"})) as stack:
-        yield stack
-
-
 @pytest.mark.timeout(3 * ROUND_S)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_film_survives_kills_at_random_moments(
-    number: int, stack: RealStack, film: Path, toll: Toll, tmp_path: Path
+    number: int, harmed_stack: RealStack, film: Path, toll: Toll, tmp_path: Path
 ) -> None:
-    killer = Killer(stack.processes, random.Random(SEED + number), WINDOW_S, toll.kills)
-    survive(killer, number, Round(stack, film, f"film {number}.mp4"), toll, tmp_path)
+    killer = Killer(harmed_stack.processes, random.Random(SEED + number), WINDOW_S, toll.kills)
+    survive(killer, number, Round(harmed_stack, film, f"film {number}.mp4"), toll, tmp_path)
 
 
 @pytest.mark.timeout(3 * ROUND_S)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_film_survives_the_death_of_its_workers(
-    number: int, stack: RealStack, film: Path, toll: Toll, tmp_path: Path
+    number: int, harmed_stack: RealStack, film: Path, toll: Toll, tmp_path: Path
 ) -> None:
     chance = random.Random(SEED + number)
-    killer = Killer(stack.processes, chance, EARLY_S, toll.kills, only=("ffmpeg", "worker"))
-    survive(killer, number, Round(stack, film, f"film {number} of dying workers.mp4"), toll, tmp_path)
+    killer = Killer(harmed_stack.processes, chance, EARLY_S, toll.kills, only=("ffmpeg", "worker"))
+    survive(killer, number, Round(harmed_stack, film, f"film {number} of dying workers.mp4"), toll, tmp_path)
     assert not killer.done[0].startswith("nobody")
 
 
