@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic import SecretStr
@@ -14,6 +16,7 @@ from local_stack.home import Home
 from local_stack.keys import Keys, load_keys
 from local_stack.ports import LOOPBACK, Ports, choose_ports
 from local_stack.settings import StackSettings
+from local_stack.stack import Stack
 
 
 @pytest.fixture
@@ -98,3 +101,25 @@ def test_another_database_than_postgresql_is_refused_without_its_password(home: 
     with pytest.raises(ValueError, match="MAPREEL_DATABASE_URL: not of the form") as refused:
         StackSettings(home=home.root, database_url=SecretStr("mysql://airflow:secret@db/airflow"))
     assert "secret" not in str(refused.value)
+
+
+def test_the_database_is_made_once_and_the_pool_set_whenever_what_is_counted_changes(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def run(_: Stack, command: list[str], environment: Mapping[str, str]) -> None:
+        ran.append(command[-1])
+        home.database.touch()
+
+    def prepare(runtime: Literal["local", "kubernetes"], parallelism: str) -> list[str]:
+        ran.clear()
+        monkeypatch.setenv("MAPREEL_PARALLELISM", parallelism)
+        Stack(StackSettings(home=home.root, runtime=runtime)).prepare(lambda _: None)
+        return list(ran)
+
+    monkeypatch.setattr(Stack, "_run", run)
+    assert prepare("local", "coefficient: 1") == ["migrate", "encoding_flow.pool"]
+    assert prepare("local", "coefficient: 1") == []
+    assert prepare("kubernetes", "coefficient: 1") == ["encoding_flow.pool"]
+    assert prepare("kubernetes", "constant: 3") == ["encoding_flow.pool"]
