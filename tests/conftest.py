@@ -25,7 +25,6 @@ STACKS = (
     "tests/integration/test_words.py",
     "tests/integration/",
     "tests/stack/test_clock_jumps.py",
-    "tests/stack/test_running_stack.py",
     "tests/stack/",
     "tests/browser/",
 )

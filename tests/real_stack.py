@@ -86,6 +86,10 @@ class RealStack:
         """Return all its processes."""
         return marked_processes(load_keys(self._stack.home).stack_id)
 
+    def pid_of(self, program: str) -> int:
+        """Return the process id of one of its programs; 0 while it is not up."""
+        return self._stack.states()[program].pid
+
     def change_profile(self) -> None:
         """Change the profile "quick", so that what was made by it is stale."""
         (self._profiles / "quick.yaml").write_text(_CHANGED, encoding="utf-8")

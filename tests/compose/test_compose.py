@@ -30,14 +30,14 @@ pytestmark = [
 
 QUICK, SLOW = "a film.mp4", "slow.mp4"
 CHUNKS_OF_10_S = json.dumps({"chunk_s": 10})
-SLOW_CHUNKS = json.dumps({"chunk_s": 10, "video": {"codec": "libx264", "crf": 24, "preset": "placebo"}})
+SLOW_CHUNKS = json.dumps({"chunk_s": 10, "video": {"codec": "libx264", "crf": 24, "preset": "veryslow"}})
 
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("films")
     make_clip(folder / QUICK, 25)
-    make_clip(folder / SLOW, 30, seed=1)
+    make_clip(folder / SLOW, 50, seed=1)
     (folder / "notes.mkv").write_text("this is no film\n" * 100)
     return folder
 
@@ -127,10 +127,10 @@ def test_a_film_survives_restarts_and_crashes(stack: ComposeStack, films: Path) 
         await_that("an encoder at work", is_encoding, 120, 1)
         stack.call("restart", "--timeout", "20")
         await_that("an encoder at work again", is_encoding, 240, 1)
+        stack.crash("worker")
         for scheduler in (1, 2):
             stack.crash("scheduler", scheduler)
         stack.crash("postgres")
-        stack.crash("worker")
         await_that("the end", lambda: airflow.run(ENCODE_DAG, run).is_over, 600, 2)
         assert airflow.run(ENCODE_DAG, run).state == "success"
         assert max(chunk.try_number for chunk in stack.chunks(airflow, run)) > 1

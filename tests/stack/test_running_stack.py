@@ -16,14 +16,12 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import psutil
-import pytest
 
 from encoding_client.airflow_client import fetch_health
 from local_stack.executor_workers import is_idle_worker
 from local_stack.keys import load_keys
 from local_stack.sweep import marked_processes
 from tests.conftest import StackUnderTest
-from tests.prepared import prepared
 
 
 def await_true(look: Callable[[], bool], timeout_s: float) -> bool:
@@ -137,23 +135,6 @@ def last_heartbeat(airflow_url: str, component: str) -> datetime:
     heartbeat = fetch_health(airflow_url)[component].heartbeat
     assert heartbeat is not None
     return datetime.fromisoformat(heartbeat)
-
-
-@pytest.mark.faults
-def test_component_that_hangs_is_restarted(tmp_path: Path) -> None:
-    hanging = StackUnderTest(prepared(tmp_path / "home"))
-    hanging.environment |= {"MAPREEL_HEARTBEAT_OLD_S": "15", "MAPREEL_HEARTBEAT_GRACE_S": "20"}
-    try:
-        assert hanging.call("up").returncode == 0
-        processor = hanging.stack.states()["dag-processor"].pid
-
-        os.kill(processor, signal.SIGSTOP)
-
-        # 15 s until its heartbeat is old, three looks, and 15 s until supervisord kills what does not stop.
-        assert await_true(lambda: hanging.stack.states()["dag-processor"].pid not in (0, processor), 120)
-    finally:
-        hanging.call("down")
-    assert hanging.processes() == []
 
 
 def make_film(path: Path) -> None:
