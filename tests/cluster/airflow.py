@@ -57,7 +57,7 @@ class Run:
         return "\n".join(lines)
 
     def await_end(self, timeout_s: float = 420) -> str:
-        run = await_that(f"end of {self.run_id}", lambda: r if (r := self.state()).is_over else None, timeout_s, 1)
+        run = await_that(f"end of {self.run_id}", lambda: r if (r := self.state()).is_over else None, timeout_s, 2)
         return run.state
 
     def clear(self, task_id: str, map_index: int | None = None) -> None:

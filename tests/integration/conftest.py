@@ -159,7 +159,7 @@ class Mapreel:
 
     def finish(self, dag: str, run_id: str, timeout_s: float = WAIT_S) -> str:
         """Wait until a run is over; return its state."""
-        await_that(f"end of {dag} {run_id}", lambda: self.state(dag, run_id) in ("success", "failed"), timeout_s)
+        await_that(f"end of {dag} {run_id}", lambda: self.state(dag, run_id) in ("success", "failed"), timeout_s, 1)
         return self.state(dag, run_id)
 
     def scan(self, **conf: Any) -> str:

@@ -59,7 +59,7 @@ class Round:
         deadline = time.monotonic() + ROUND_S
         while True:
             assert time.monotonic() < deadline, f"{self._name}: no end within {ROUND_S} s"
-            time.sleep(1)
+            time.sleep(2)  # each look costs the API server some of what the film needs
             if not self._stack.ensure_running():
                 continue
             with suppress(GoogleAPIError, RequestException):
