@@ -225,9 +225,12 @@ def running_mapreel(folder: Path, **settings: str) -> Iterator[Mapreel]:
     program = folder / "mapreel"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{WORKER}" "$@"\n', encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    home = folder / "home"
+    if "MAPREEL_DATABASE_URL" not in settings:
+        prepared(home)
     environment = {
         **os.environ,
-        "MAPREEL_HOME": str(prepared(folder / "home")),
+        "MAPREEL_HOME": str(home),
         "MAPREEL_PROGRAM": str(program),
         # No full hour that passes brings a scan between a test and its film.
         "MAPREEL_SCAN_MINUTES": "1440",
@@ -239,7 +242,7 @@ def running_mapreel(folder: Path, **settings: str) -> Iterator[Mapreel]:
     }
     with hung_up() as bell:
         environment["AIRFLOW_CONN_BELL"] = json.dumps({"conn_type": "http", "host": bell.url})
-        running = Mapreel(folder / "home", folder / "notes", environment, bell)
+        running = Mapreel(home, folder / "notes", environment, bell)
         try:
             running.start_stack()
             running.await_that(running.has_scanned, "the scan that comes with the DAG itself")
