@@ -42,9 +42,10 @@ class StackScheduling(LoadScopeScheduling):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Stop what was started where somebody ends the tests (.ci/run does, when it is ended), as Ctrl-C does."""
+    """Prepare what all processes of this run share."""
     if hasattr(config, "workerinput"):
         return
+    # Where somebody ends the tests (.ci/run does, when it is ended), what was started is stopped, as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if prepared.FOLDER_VARIABLE not in os.environ:
         os.environ[prepared.FOLDER_VARIABLE] = folder = tempfile.mkdtemp()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local_stack.home import Home
 from local_stack.settings import StackSettings
-from local_stack.stack import Stack
+from local_stack.stack import MIGRATED_FOR, POOL_FOR, Stack
 
 FOLDER_VARIABLE = "MAPREEL_TEST_PREPARED"
 """Names the folder of the one that is copied; where it is not set, each stack makes its own."""
@@ -21,6 +21,6 @@ def prepared(root: Path) -> Path:
         made.prepare(lambda _: None)
         home = Home(root)
         home.create()
-        for name in (made.home.database.name, "migrated-for", "pool-for"):
+        for name in (made.home.database.name, MIGRATED_FOR, POOL_FOR):
             shutil.copyfile(made.home.airflow / name, home.airflow / name)
     return root

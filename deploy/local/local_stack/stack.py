@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 Tell = Callable[[str], None]
 """Is told, in a few words, what happens now."""
 
+MIGRATED_FOR, POOL_FOR = "migrated-for", "pool-for"
+"""Files beside the database that say for what it was prepared."""
+
 _STOP_TIMEOUT_S = 60
 _LOCAL_SETTINGS = Path(__file__).resolve().parents[1] / "airflow_local_settings.py"
 
@@ -129,7 +132,7 @@ class Stack:
     def _prepare_database(self, environment: Mapping[str, str], tell: Tell) -> None:
         """Make or migrate Airflow's database, unless it was done before for this lock of packages."""
         lock = (REPOSITORY / "requirements.in").read_text()
-        if not self._is_done("migrated-for", lock):
+        if not self._is_done(MIGRATED_FOR, lock):
             tell("making Airflow's database")
             airflow = str(Path(sys.executable).parent / "airflow")
             self._run([airflow, "db", "migrate"], environment)
@@ -137,13 +140,13 @@ class Stack:
                 with closing(sqlite3.connect(self.home.database)) as database:
                     # Readers and the one writer no longer wait for each other: "database is locked" comes from that.
                     database.execute("PRAGMA journal_mode=WAL")
-            self._mark_done("migrated-for", lock)
+            self._mark_done(MIGRATED_FOR, lock)
         # Only where the wish has changed, or what is counted for it: slots that were set by hand in the UI stay.
         wish = f"{self.settings.runtime}\n{environment.get('MAPREEL_PARALLELISM', '')}"
-        if not self._is_done("pool-for", wish):
+        if not self._is_done(POOL_FOR, wish):
             tell("setting the pool of encoders")
             self._run([sys.executable, "-m", "encoding_flow.pool"], environment)
-            self._mark_done("pool-for", wish)
+            self._mark_done(POOL_FOR, wish)
 
     def _is_done(self, what: str, for_what: str) -> bool:
         stamp = self.home.airflow / what
