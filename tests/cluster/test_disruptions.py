@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,10 @@ def disturb(stack: TestStack, pods: PodWatcher, film: Path, out: Path, strike: C
     run = stack.start_slow_chunk(film, pods)
     victim = await_that("a running chunk", lambda: pods.current("encode", "Running"))[0]
     stack.reset_template()  # its successor need not last
+    began = time.monotonic()
     strike(victim.spec.node_name)
+    # It hears SIGTERM while its program still starts, too, and is not worked on until it is killed.
+    assert time.monotonic() - began < victim.spec.termination_grace_period_seconds
 
     assert run.await_end() == "success"
     check_film(film, run.output(out))
