@@ -153,12 +153,21 @@ class PodClaim:
 
 def delete_pod(client: CoreV1Api, pod: k8s.V1Pod, grace_s: int | None = None) -> None:
     """Delete exactly this pod, and not a younger one of its name; it may be gone already."""
-    options = V1DeleteOptions(preconditions=V1Preconditions(uid=pod.metadata.uid), grace_period_seconds=grace_s)
     try:
-        client.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace, body=options)
+        client.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace, body=exactly(pod.metadata.uid, grace_s))
     except ApiException as error:
-        if error.status not in (_NOT_FOUND, _CONFLICT):
+        if not is_gone(error.status):
             raise
+
+
+def exactly(uid: str | None, grace_s: int | None = None) -> V1DeleteOptions:
+    """Return what has the API server delete the pod of this uid only; of ``None``, whichever has the name."""
+    return V1DeleteOptions(preconditions=V1Preconditions(uid=uid), grace_period_seconds=grace_s)
+
+
+def is_gone(status: int | None) -> bool:
+    """Tell whether a deletion was refused as there is no such pod, or only a younger one of its name."""
+    return status in (_NOT_FOUND, _CONFLICT)
 
 
 def _image(pod: k8s.V1Pod) -> str | None:

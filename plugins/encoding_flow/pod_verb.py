@@ -118,7 +118,8 @@ class PodVerb(KubernetesPodOperator):
 
     def defer(self, *, trigger: BaseTrigger, **kwargs: Any) -> NoReturn:
         """Defer to our own trigger, made of the arguments of the provider's."""
-        super().defer(trigger=PodVerbTrigger(**trigger.serialize()[1]), **kwargs)
+        assert self.pod is not None  # the provider has just named it to its own trigger
+        super().defer(trigger=PodVerbTrigger(pod_uid=self.pod.metadata.uid, **trigger.serialize()[1]), **kwargs)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> Any:
         """Take the trigger's event: finished, started over within this try, or failed with a reason.

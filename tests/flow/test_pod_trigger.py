@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from airflow.providers.cncf.kubernetes.triggers.pod import ContainerState, KubernetesPodTrigger
 from airflow.triggers.base import TriggerEvent
+from kubernetes.client import V1DeleteOptions
+from kubernetes_asyncio.client import ApiException
 from pendulum import DateTime
 from tests.flow.pod_samples import make_live_pod
 
@@ -16,6 +20,7 @@ from encoding_flow.pod_trigger import PatientPodManager, PodVerbTrigger
 
 def make_trigger(started: datetime | None = None) -> PodVerbTrigger:
     return PodVerbTrigger(
+        pod_uid="uid-of-the-first",
         pod_name="pod",
         pod_namespace="mapreel",
         trigger_start_time=started or datetime.now(UTC),
@@ -35,6 +40,44 @@ def test_a_pod_on_a_lost_node_counts_as_failed() -> None:
     assert trigger.define_pod_container_state(pod) is not ContainerState.FAILED
     pod.metadata.deletion_timestamp = datetime.now(UTC) - timedelta(seconds=60)
     assert trigger.define_pod_container_state(pod) is ContainerState.FAILED
+
+
+class PodShelf:
+    """An API server with one pod, in place of a client of it."""
+
+    def __init__(self, uid: str | None) -> None:
+        self.uid = uid
+
+    def __call__(self, connection: object) -> PodShelf:
+        return self
+
+    async def delete_namespaced_pod(self, name: str, namespace: str, body: V1DeleteOptions) -> None:
+        if self.uid is None:
+            raise ApiException(status=404)
+        if body.preconditions.uid not in (None, self.uid):
+            raise ApiException(status=409)
+        self.uid = None
+
+
+class Connections:
+    """A hook that can connect."""
+
+    @asynccontextmanager
+    async def get_conn(self) -> AsyncIterator[None]:
+        yield
+
+
+@pytest.mark.parametrize(
+    ("standing", "left"), [("uid-of-the-first", None), ("uid-of-its-successor", "uid-of-its-successor"), (None, None)]
+)
+def test_a_trigger_that_is_cancelled_late_spares_the_successor(
+    monkeypatch: pytest.MonkeyPatch, standing: str | None, left: str | None
+) -> None:
+    shelf = PodShelf(standing)
+    monkeypatch.setattr(pod_trigger, "CoreV1Api", shelf)
+    monkeypatch.setattr(PodVerbTrigger, "hook", Connections())
+    asyncio.run(make_trigger().on_kill())
+    assert shelf.uid == left
 
 
 class LogHook:

@@ -12,6 +12,7 @@ from tests.flow.pod_samples import end_container, hold_container, make_command, 
 from encoding_contract.command import Verb
 from encoding_flow import pod_verb
 from encoding_flow.pod_recovery import PodHistory
+from encoding_flow.pod_trigger import PodVerbTrigger
 from encoding_flow.pod_verb import PodVerb
 
 
@@ -41,6 +42,17 @@ class Bench:
 
     def _defer(self, context: object) -> None:
         raise TaskDeferred(trigger=None, method_name="trigger_reentry")
+
+
+def test_the_trigger_knows_its_pod_from_others_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = Bench(monkeypatch, None).operator
+    operator.pod = make_live_pod("Running")
+    operator.pod.metadata.uid = "one of many"
+    monkeypatch.setattr(operator, "convert_config_file_to_dict", lambda: None)
+    with pytest.raises(TaskDeferred) as deferral:
+        operator.invoke_defer_method()
+    assert isinstance(deferral.value.trigger, PodVerbTrigger)
+    assert deferral.value.trigger.pod_uid == "one of many"
 
 
 def test_a_finished_pod_goes_the_providers_way(monkeypatch: pytest.MonkeyPatch) -> None:
