@@ -74,7 +74,12 @@ def _airflow(home: Home, keys: Keys, ports: Ports, settings: StackSettings) -> d
             "EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
             "HOSTNAME_CALLABLE": "local_stack.ports.loopback_host",
         },
-        "DATABASE": {"SQL_ALCHEMY_CONN": _database(home, settings)},
+        "DATABASE": {
+            "SQL_ALCHEMY_CONN": _database(home, settings),
+            # Once its connections are all in use, 15 as it comes, Airflow 3.3.2's API server does nothing for half a
+            # minute: it waits for one in its event loop (apache/airflow#66493). It has 40 threads to use one at a time.
+            "SQL_ALCHEMY_MAX_OVERFLOW": 60,
+        },
         "API": {
             "HOST": LOOPBACK,
             "PORT": ports.airflow,
