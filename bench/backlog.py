@@ -70,6 +70,11 @@ def measure(stage: Stage) -> Findings:
                 name="Airflow's CPU for a chunk, with its share of all else", value=last["cpu_s_per_chunk"], unit="s"
             ),
             Figure(
+                name="the worker's, which does nothing, on the same cores",
+                value=last["worker_cpu_s_per_chunk"],
+                unit="s",
+            ),
+            Figure(
                 name="the whole backlog on this machine, computed", value=FILMS * FILM_CHUNKS * wall_s / 3600, unit="h"
             ),
         ),
