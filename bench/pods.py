@@ -47,8 +47,8 @@ _NOTES = (
     "API server for all that it does",
     "over a film of 80 chunks py-spy saw of the tasks' processes 19 % in waiting for the API server's answers, 18 % in "
     "the parse of the DAG file, 15 % in requests to Kubernetes, 14 % in templates, 9 % each in checking the run's "
-    "parameters and in reading the job's documents: no part of it is the one to drop; of the API server 24 % in SQL "
-    "and 28 % in the routing of requests by their version",
+    "parameters and in reading the job's documents; of the API server 24 % in SQL and 28 % in the routing of requests "
+    "by their version",
     "over a film of 1,000 chunks it saw of the triggerer 47 % in its loop over the database, which runs each second "
     "for one pod as for a hundred, and 23 % in looks at pods; of the scheduler 62 % in reading all task instances "
     "of the run, in each of its rounds (15 % at 80 chunks)",
