@@ -23,6 +23,7 @@ EXPERIMENTS = (
     "scale",
     "orchestration",
     "pods",
+    "airflow_profile",
     "backlog",
     "quick",
 )

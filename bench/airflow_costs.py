@@ -9,7 +9,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,9 @@ from local_stack.sweep import marked_processes
 DATABASE_VARIABLE = "MAPREEL_BENCH_DATABASE"
 """Names an empty PostgreSQL database, as ``postgresql://user:password@host/name``."""
 
-_TASKS = "the tasks' processes"
+TASKS = "the tasks' processes"
 PARTS = {
-    _TASKS: ("airflow worker", "airflow supervisor"),
+    TASKS: ("airflow worker", "airflow supervisor"),
     "the scheduler": (SCHEDULER,),
     "the API server": (API_SERVER, "api_server"),
     "the triggerer": (TRIGGERER,),
@@ -78,6 +78,7 @@ class StackMeter:
     """
 
     def __init__(self, home: Path, times: Path | None = None) -> None:
+        self.home = home
         self._times = times
         self._stack_id = load_keys(Stack(StackSettings(home=home)).home).stack_id
 
@@ -94,8 +95,16 @@ class StackMeter:
         found = re.findall(r"(\d+)m([\d.]+)s", self._times.read_text()) if self._times else []
         worker_s = sum(int(minutes) * 60 + float(seconds) for minutes, seconds in found)
         # A paper worker that has ended is in what its task's process says of its children.
-        parts[_TASKS] -= worker_s
+        parts[TASKS] -= worker_s
         return Spent(parts=parts, worker_s=worker_s, at_s=time.monotonic())
+
+    def programs(self) -> dict[str, psutil.Process]:
+        """Return Airflow's programs, by part of the stack; what they start are their children."""
+        found: dict[str, psutil.Process] = {}
+        for process in marked_processes(self._stack_id):
+            with suppress(psutil.NoSuchProcess):
+                found.setdefault(part_of(process), process)
+        return {part: process for part, process in found.items() if part not in (TASKS, _OTHER_PARTS)}
 
     def idle(self, seconds: float = 60) -> Spent:
         """Wait, and return what a stack takes that has nothing to do."""
@@ -175,13 +184,17 @@ class PaperStack(StackMeter):
         super().__init__(mapreel.home, times)
         self.mapreel = mapreel
 
+    def start(self, film: str, chunks: int) -> str:
+        """Start a film's run, and return its id."""
+        return self.mapreel.start("encode_video", source=self.mapreel.upload(film, chunks=chunks))
+
     def encode(self, film: str, chunks: int) -> None:
         """Encode a film.
 
         Raises:
             RuntimeError: its run has failed.
         """
-        run = self.mapreel.start("encode_video", source=self.mapreel.upload(film, chunks=chunks))
+        run = self.start(film, chunks)
         state = await_run_end(lambda: self.mapreel.state("encode_video", run))
         if state != "success":
             raise RuntimeError(f"{run} of {film}: ended as {state}; see the logs below {self.mapreel.home}")

@@ -200,4 +200,9 @@ TITLES = {
         "What Airflow adds to a chunk in a pod of a real cluster, with a worker that does nothing, in CPU seconds of "
         "all of the stack's processes; what the pods and the cluster take is not in it.",
     ),
+    "airflow_profile": (
+        "Where Airflow's time goes",
+        "Shares of the CPU time of each part of the stack while it takes a film of paper through "
+        "(`bench/airflow_profile.py`, by py-spy).",
+    ),
 }

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.cluster.airflow import TestStack
+from tests.cluster.airflow import Run, TestStack
 from tests.cluster.conftest import NAMESPACE, OVERLAY
 from tests.integration.conftest import WORKER
 
@@ -43,15 +45,8 @@ _PAPER = {
 }
 
 _NOTES = (
-    "a chunk has two processes of tasks: one makes the pod, one takes its end; each forks, parses its DAG and asks the "
-    "API server for all that it does",
-    "over a film of 80 chunks py-spy saw of the tasks' processes 19 % in waiting for the API server's answers, 18 % in "
-    "the parse of the DAG file, 15 % in requests to Kubernetes, 14 % in templates, 9 % each in checking the run's "
-    "parameters and in reading the job's documents; of the API server 24 % in SQL and 28 % in the routing of requests "
-    "by their version",
-    "over a film of 1,000 chunks it saw of the triggerer 47 % in its loop over the database, which runs each second "
-    "for one pod as for a hundred, and 23 % in looks at pods; of the scheduler 62 % in reading all task instances "
-    "of the run, in each of its rounds (15 % at 80 chunks)",
+    "a chunk has one process of a task, which makes the pod; its end is taken in the triggerer (`TaskSuccessEvent`), "
+    'for which the DAG processor reads the DAG file: "Where Airflow\'s time goes" says what the parts are made of',
     "what a film costs beside its chunks, three more pods among it, weighs ten chunks down and not a hundred",
     "the nodes share this machine's cores with Airflow, so the wall time is theirs, too",
 )
@@ -59,9 +54,6 @@ _NOTES = (
 
 def measure(stage: Stage) -> Findings:
     """Run films of more and more chunks, one after the other; an idle minute first, to be taken off."""
-    if not {"KUBECONFIG", "MAPREEL_ENCODER_IMAGE"} <= os.environ.keys():
-        raise SystemExit("bench pods: needs a cluster: set KUBECONFIG and MAPREEL_ENCODER_IMAGE")
-    _bring_paper()
     rows: list[dict[str, Any]] = []
     figures: list[Figure] = []
     for database, settings in databases().items():
@@ -77,6 +69,8 @@ def measure(stage: Stage) -> Findings:
 
 
 def _bring_paper() -> None:
+    if not {"KUBECONFIG", "MAPREEL_ENCODER_IMAGE"} <= os.environ.keys():
+        raise SystemExit("bench: pods need a cluster: set KUBECONFIG and MAPREEL_ENCODER_IMAGE")
     subprocess.run(["kubectl", "apply", "-k", str(OVERLAY)], check=True, capture_output=True)
     content = {"worker.py": WORKER.read_text(encoding="utf-8")}
     paper = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "paper-worker"}, "data": content}
@@ -84,31 +78,44 @@ def _bring_paper() -> None:
     subprocess.run(command, input=json.dumps(paper), text=True, check=True, capture_output=True)
 
 
-def _measure(folder: Path, database: dict[str, str]) -> list[dict[str, Any]]:
-    folder.mkdir()
-    settings = {"MAPREEL_NAMESPACE": NAMESPACE, "MAPREEL_PARALLELISM": f"constant: {PODS}", **database}
+@contextmanager
+def paper_pods(folder: Path, **settings: str) -> Iterator[TestStack]:
+    """Start a stack whose pods are made of paper, let it encode a first film, and stop it."""
+    _bring_paper()
+    folder.mkdir(parents=True, exist_ok=True)
     template = folder / "pod-template.yaml"
     template.write_text(yaml.safe_dump(lay_over(read_template(OVERLAY / template.name), _PAPER)), encoding="utf-8")
-    stack = TestStack(folder / "home", template, settings)
+    ours = {"MAPREEL_NAMESPACE": NAMESPACE, "MAPREEL_PARALLELISM": f"constant: {PODS}"}
+    stack = TestStack(folder / "home", template, ours | settings)
     try:
         stack.up()
-        meter = StackMeter(folder / "home")
         _encode(stack, folder, 2)
+        yield stack
+    finally:
+        stack.down()
+
+
+def start_film(stack: TestStack, folder: Path, chunks: int) -> Run:
+    """Start the run of a film of paper."""
+    film = folder / f"{chunks} chunks.mkv"
+    film.write_text(json.dumps({"chunks": chunks}), encoding="utf-8")
+    return stack.start(film)
+
+
+def _measure(folder: Path, database: dict[str, str]) -> list[dict[str, Any]]:
+    with paper_pods(folder, **database) as stack:
+        meter = StackMeter(folder / "home")
         idle = meter.idle()
         rows = []
         for chunks in CHUNKS:
             before = meter.spent()
             _encode(stack, folder, chunks)
             rows.append(cost_row(meter.spent().since(before), idle, chunks))
-    finally:
-        stack.down()
     return rows
 
 
 def _encode(stack: TestStack, folder: Path, chunks: int) -> None:
-    film = folder / f"{chunks} chunks.mkv"
-    film.write_text(json.dumps({"chunks": chunks}), encoding="utf-8")
-    run = stack.start(film)
+    run = start_film(stack, folder, chunks)
     state = await_run_end(lambda: run.state().state, 300 + POD_S * chunks)
     made = len(run.tasks("encode_chunk"))
     if (state, made) != ("success", chunks):

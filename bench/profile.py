@@ -6,11 +6,11 @@ Each look is counted for the innermost function of the worker's own; what a libr
 from __future__ import annotations
 
 import re
-import shutil
 from collections import defaultdict
 from pathlib import Path
 
 from bench import merge, parallel, split
+from bench.looks import record
 from bench.meter import measure_program
 from bench.record import Figure, Findings
 from bench.stage import MeasuredJob, Stage
@@ -25,8 +25,6 @@ _OWN = re.compile(r"^(\S+) \(.*encoding_worker/(\w+)\.py")
 
 def measure(stage: Stage) -> Findings:
     """Run each verb twice, on the films of the experiment that is about it: as it is, and looked at."""
-    if shutil.which("py-spy") is None:
-        raise SystemExit("bench profile: py-spy is missing; install it: uv tool install py-spy")
     clip = stage.films.made("broadcast", split.CLIP_S, "1280x720", split.KBPS)
     job = stage.freeze(stage.films.repeated(clip, split.TIMES), chunk_s=split.CHUNK_S)
     rows = _look_at(stage, job, Verb.SPLIT)
@@ -57,9 +55,8 @@ def _look_at(
     elif chunk is not None:
         job.forget_chunk(chunk)
     looks = stage.folder / f"{verb.value}.txt"
-    options = ["--format", "raw", "--function", "--full-filenames", "--nonblocking", "--rate", str(RATE_HZ)]
     measure_program(
-        ["py-spy", "record", *options, "--output", str(looks), "--", *job.work.command(verb, chunk)],
+        record(looks, RATE_HZ, "--function", "--", *job.work.command(verb, chunk)),
         job.work.environment(**settings),
         job.work.scratch,
     )

@@ -29,10 +29,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, get_current_context, task
 
 from encoding_contract.command import Verb
-from encoding_flow.form import profile_params
+from encoding_flow.form import form_field, profile_params
 from encoding_flow.names import OWNER, DagId, Pool, Tag, TaskId
 from encoding_flow.profiles import ProfileFolder
 from encoding_flow.provenance import SOURCES, AnnounceOutput
@@ -54,32 +54,6 @@ with DAG(
     max_active_runs=settings.active_runs + 16,
     max_active_tasks=1024,  # what limits the encoders is the pool, over all runs
     tags=[Tag.VIDEO, Tag.ENCODE],
-    params={
-        "source": Param(
-            "",
-            type="string",
-            pattern=r"^gs://[^/]+/.+$",
-            title="Source",
-            description="The video's address: gs://BUCKET/NAME",
-            description_md="The video's address: `gs://BUCKET/NAME`. To pick one from a list of all, open "
-            "[Videos](/plugin/videos) and choose *Encode now* there",
-        ),
-        **profile_params(profiles, settings.default_profile),
-        "reprocess": Param(
-            False,
-            type="boolean",
-            title="Reprocess",
-            description="Encode even where the same output stands; finished chunks whose inputs are the same are taken",
-        ),
-        "priority": Param(
-            1,
-            type="integer",
-            minimum=1,
-            maximum=1000,
-            title="Priority",
-            description="Tasks of a run with a higher one get free slots first",
-        ),
-    },
     default_args={
         "owner": OWNER,
         "retries": 3,
@@ -130,3 +104,33 @@ with DAG(
         execution_timeout=timedelta(minutes=10),
     )
     merge_video >> announce_output
+
+# After the tasks: each of them would take a copy of all fields, in every process that reads this file.
+dag.params.update(
+    {
+        "source": form_field(
+            "",
+            type="string",
+            pattern=r"^gs://[^/]+/.+$",
+            title="Source",
+            description="The video's address: gs://BUCKET/NAME",
+            description_md="The video's address: `gs://BUCKET/NAME`. To pick one from a list of all, open "
+            "[Videos](/plugin/videos) and choose *Encode now* there",
+        ),
+        **profile_params(profiles, settings.default_profile),
+        "reprocess": form_field(
+            False,
+            type="boolean",
+            title="Reprocess",
+            description="Encode even where the same output stands; finished chunks whose inputs are the same are taken",
+        ),
+        "priority": form_field(
+            1,
+            type="integer",
+            minimum=1,
+            maximum=1000,
+            title="Priority",
+            description="Tasks of a run with a higher one get free slots first",
+        ),
+    }
+)

@@ -32,6 +32,15 @@ class Document(BaseModel):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def build_documents() -> None:
+    """Build what is otherwise built when it is first used: whoever forks children does it for all of them."""
+    kinds = [Document]
+    while kinds:
+        kind = kinds.pop()
+        kind.model_rebuild()
+        kinds += kind.__subclasses__()
+
+
 class VersionedDocument(Document):
     """A document that is stored, and may be read by a later version of this code."""
 

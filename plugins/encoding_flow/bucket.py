@@ -99,6 +99,15 @@ class Bucket:
             except (NotFound, PreconditionFailed) as error:
                 raise GenerationMoved(f"{self._url(name)}: was replaced while it was read; try again") from error
 
+    def content(self, name: str) -> bytes | None:
+        """Return the bytes of a small object that nobody replaces, or ``None``; half the requests of ``read``."""
+        with self._translated(f"reading {name!r}"):
+            try:
+                content: bytes = self._bucket.blob(name).download_as_bytes()
+            except NotFound:
+                return None
+            return content
+
     def write(self, name: str, text: str, if_generation: int) -> int:
         """Write a small JSON object over exactly the generation that was seen, and return the new one.
 

@@ -84,14 +84,16 @@ class PodClaim:
             ) from error
         return standing
 
-    def take(self) -> k8s.V1Pod:
+    def take(self, standing: k8s.V1Pod | None) -> k8s.V1Pod:
         """Return the work's pod: the one taken over, or a new one.
+
+        Args:
+            standing: what ``clear_way`` has returned.
 
         Raises:
             TransientFault: an old pod does not go away, or the cluster refuses the new one.
         """
         for _ in range(3):
-            standing = self.clear_way()
             if standing is not None:
                 logger.info(
                     "Taking over pod %s (%s, on %s) instead of starting a second one",
@@ -108,6 +110,7 @@ class PodClaim:
                         f"pod {self._namespace}/{self._name}: the cluster refuses it ({error.status} {error.reason}): "
                         f"{_message(error)}; mend the namespace, its quota or MAPREEL_POD_TEMPLATE"
                     ) from error
+            standing = self.clear_way()
         raise TransientFault(f"pod {self._namespace}/{self._name}: somebody else makes and deletes it all the time")
 
     def _is_ours(self, pod: k8s.V1Pod) -> bool:

@@ -10,6 +10,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.providers.cncf.kubernetes.utils.pod_manager import parse_log_line
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.listener import get_listener_manager
 from airflow.settings import pod_mutation_hook
 from airflow.triggers.base import BaseTrigger
 from kubernetes.client import models as k8s
@@ -92,20 +93,12 @@ class PodVerb(KubernetesPodOperator):
         if self.verb == Verb.SPLIT:
             self._sweep()
         with failing_task():
-            self.pod_request_obj = self._build(context, PodHistory())
+            claim = self._claim(context, PodHistory())
             # An older pod must be gone first: it could write the very manifest that clearing deletes.
-            PodClaim(self.client, self.pod_request_obj).clear_way()
+            standing = claim.clear_way()
             forget_cleared_result(self._command(), context["ti"], self.retries or 0, context["task_state_store"])
-        self.execute_async(context)
-
-    def get_or_create_pod(self, pod_request_obj: k8s.V1Pod, context: Context) -> k8s.V1Pod:
-        """Claim the pod by its name.
-
-        The provider looks for labels of this very task instance, takes a pod that is being deleted for one that runs,
-        and raises where it finds two.
-        """
-        with failing_task():
-            return PodClaim(self.client, pod_request_obj).take()
+            self.pod = claim.take(standing)
+        self.invoke_defer_method(context=context)
 
     def convert_config_file_to_dict(self) -> None:
         """Leave the kubeconfig out of the trigger, which the provider would store in Airflow's database.
@@ -119,7 +112,8 @@ class PodVerb(KubernetesPodOperator):
     def defer(self, *, trigger: BaseTrigger, **kwargs: Any) -> NoReturn:
         """Defer to our own trigger, made of the arguments of the provider's."""
         assert self.pod is not None  # the provider has just named it to its own trigger
-        super().defer(trigger=PodVerbTrigger(pod_uid=self.pod.metadata.uid, **trigger.serialize()[1]), **kwargs)
+        ours = PodVerbTrigger(pod_uid=self.pod.metadata.uid, ends_task=self._ends_quietly(), **trigger.serialize()[1])
+        super().defer(trigger=ours, **kwargs)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> Any:
         """Take the trigger's event: finished, started over within this try, or failed with a reason.
@@ -174,6 +168,10 @@ class PodVerb(KubernetesPodOperator):
         )
         return reply.data.decode("utf-8", errors="backslashreplace").splitlines()
 
+    def _ends_quietly(self) -> bool:
+        """Tell whether nobody waits for what only a task's process does at its end, such as OpenLineage's listener."""
+        return not (self.outlets or self.on_success_callback or get_listener_manager().has_listeners)
+
     def _sweep(self) -> None:
         """Delete what others have leaked, once for each film; that it cannot be done now is no reason to fail."""
         try:
@@ -186,9 +184,9 @@ class PodVerb(KubernetesPodOperator):
         self.log.warning("%s", decision.message)
         self.trigger_kwargs = decision.next_history.to_trigger_kwargs()
         with failing_task():
-            self.pod_request_obj = self._build(context, decision.next_history)
-        self.pod = None
-        self.execute_async(context)
+            claim = self._claim(context, decision.next_history)
+            self.pod = claim.take(claim.clear_way())
+        self.invoke_defer_method(context=context)
 
     def _fail(self, decision: Decision, end: PodEnd) -> NoReturn:
         doing = f"{self._command().verb.value} of {self.job_url}"
@@ -200,6 +198,10 @@ class PodVerb(KubernetesPodOperator):
 
     def _command(self) -> Command:
         return Command(verb=Verb(self.verb), job_url=self.job_url, chunk=self.chunk)
+
+    def _claim(self, context: Context, history: PodHistory) -> PodClaim:
+        self.pod_request_obj = self._build(context, history)
+        return PodClaim(self.client, self.pod_request_obj)
 
     def _build(self, context: Context, history: PodHistory) -> k8s.V1Pod:
         command = self._command()

@@ -60,7 +60,7 @@ def load_place() -> tuple[PodPlace, Path | None]:
 
 
 def _read(bucket: Bucket, name: str) -> bytes:
-    found = bucket.read(name)
+    found = bucket.content(name)
     if found is None:
         raise ResultMissing(f"gs://{bucket.name}/{name}: is not there; clear the run from prepare_job on")
-    return found[0]
+    return found

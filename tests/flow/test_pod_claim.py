@@ -56,7 +56,8 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def take(cluster: FakeCluster, **wanted: Any) -> k8s.V1Pod:
-    return PodClaim(cluster, make_pod(**wanted)).take()  # type: ignore[arg-type]
+    claim = PodClaim(cluster, make_pod(**wanted))  # type: ignore[arg-type]
+    return claim.take(claim.clear_way())
 
 
 def test_where_there_is_none_a_pod_is_started() -> None:

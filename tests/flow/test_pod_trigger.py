@@ -8,19 +8,21 @@ from typing import Any
 
 import pytest
 from airflow.providers.cncf.kubernetes.triggers.pod import ContainerState, KubernetesPodTrigger
-from airflow.triggers.base import TriggerEvent
+from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 from kubernetes.client import V1DeleteOptions
+from kubernetes.client import models as k8s
 from kubernetes_asyncio.client import ApiException
 from pendulum import DateTime
-from tests.flow.pod_samples import make_live_pod
+from tests.flow.pod_samples import end_container, make_live_pod
 
 from encoding_flow import pod_trigger
 from encoding_flow.pod_trigger import PatientPodManager, PodVerbTrigger
 
 
-def make_trigger(started: datetime | None = None) -> PodVerbTrigger:
+def make_trigger(started: datetime | None = None, ends_task: bool = False) -> PodVerbTrigger:
     return PodVerbTrigger(
         pod_uid="uid-of-the-first",
+        ends_task=ends_task,
         pod_name="pod",
         pod_namespace="mapreel",
         trigger_start_time=started or datetime.now(UTC),
@@ -29,7 +31,7 @@ def make_trigger(started: datetime | None = None) -> PodVerbTrigger:
 
 
 def test_the_triggerer_is_told_this_class_and_can_make_it_again() -> None:
-    path, arguments = make_trigger().serialize()
+    path, arguments = make_trigger(ends_task=True).serialize()
     assert path == "encoding_flow.pod_trigger.PodVerbTrigger"
     assert PodVerbTrigger(**arguments).serialize() == (path, arguments)
 
@@ -45,13 +47,16 @@ def test_a_pod_on_a_lost_node_counts_as_failed() -> None:
 class PodShelf:
     """An API server with one pod, in place of a client of it."""
 
-    def __init__(self, uid: str | None) -> None:
+    def __init__(self, uid: str | None, is_away: bool = False) -> None:
         self.uid = uid
+        self.is_away = is_away
 
     def __call__(self, connection: object) -> PodShelf:
         return self
 
     async def delete_namespaced_pod(self, name: str, namespace: str, body: V1DeleteOptions) -> None:
+        if self.is_away:
+            raise ApiException(status=503)
         if self.uid is None:
             raise ApiException(status=404)
         if body.preconditions.uid not in (None, self.uid):
@@ -118,24 +123,100 @@ def test_what_a_pod_says_in_the_second_of_a_read_is_printed_once(capsys: pytest.
     assert "[encoder] done" in said[1]
 
 
+class Watch:
+    """A trigger whose pod stands so when the provider's watch fires ``status``, and what came of it."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        pod: k8s.V1Pod,
+        *,
+        status: str = "success",
+        ends_task: bool = True,
+        age_s: float = 0,
+        is_log_away: bool = False,
+        is_api_away: bool = False,
+    ) -> None:
+        self.waited: list[float] = []
+        self.shelf = PodShelf(pod.metadata.uid, is_api_away)
+        hook = LogHook("2026-11-28T10:00:01.1Z the last words")
+        hook.is_away = is_log_away
+
+        async def fire(trigger: KubernetesPodTrigger) -> Any:
+            trigger._fired_event = True
+            yield TriggerEvent({"status": status})
+
+        async def note(seconds: float) -> None:
+            self.waited.append(seconds)
+
+        async def get_pod(_: object) -> k8s.V1Pod:
+            return pod
+
+        monkeypatch.setattr(KubernetesPodTrigger, "run", fire)
+        monkeypatch.setattr(PodVerbTrigger, "_get_pod", get_pod)
+        monkeypatch.setattr(PodVerbTrigger, "hook", Connections())
+        monkeypatch.setattr(PodVerbTrigger, "pod_manager", PatientPodManager(async_hook=hook))  # type: ignore[arg-type]
+        monkeypatch.setattr(pod_trigger, "CoreV1Api", self.shelf)
+        monkeypatch.setattr(pod_trigger.asyncio, "sleep", note)
+        self.trigger = make_trigger(datetime.now(UTC) - timedelta(seconds=age_s), ends_task)
+
+    def fire(self) -> TriggerEvent:
+        async def collect() -> list[TriggerEvent]:
+            return [event async for event in self.trigger.run()]
+
+        (event,) = asyncio.run(collect())
+        return event
+
+
+def make_ended_pod(exit_code: int = 0, uid: str = "uid-of-the-first") -> k8s.V1Pod:
+    pod = end_container(make_live_pod(), exit_code)
+    pod.metadata.uid = uid
+    return pod
+
+
+def test_a_pod_that_has_done_its_work_ends_its_task_without_waking_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch = Watch(monkeypatch, make_ended_pod())
+    assert isinstance(watch.fire(), TaskSuccessEvent)
+    assert "[encoder] the last words" in capsys.readouterr().out
+    assert watch.shelf.uid is None
+    assert watch.waited == []
+
+
+@pytest.mark.parametrize(
+    ("pod", "circumstances"),
+    [
+        (make_ended_pod(), {"ends_task": False}),
+        (make_ended_pod(), {"is_log_away": True}),
+        (make_ended_pod(), {"is_api_away": True}),
+        (make_ended_pod(uid="uid-of-its-successor"), {}),
+        (make_ended_pod(exit_code=65), {}),
+        (make_ended_pod(exit_code=65), {"status": "failed"}),
+    ],
+    ids=[
+        "the task has more to do",
+        "its log cannot be read now",
+        "the API server is away",
+        "it is another pod",
+        "it failed meanwhile",
+        "it failed",
+    ],
+)
+def test_of_any_other_pod_the_task_is_told_and_the_pod_left_to_it(
+    monkeypatch: pytest.MonkeyPatch, pod: k8s.V1Pod, circumstances: dict[str, Any]
+) -> None:
+    watch = Watch(monkeypatch, pod, **circumstances)
+    event = watch.fire()
+    assert type(event) is TriggerEvent
+    assert event.payload == {"status": circumstances.get("status", "success")}
+    assert watch.shelf.uid == pod.metadata.uid
+
+
 @pytest.mark.parametrize(("age_s", "waits"), [(0, True), (60, False)])
-def test_an_event_of_a_short_pod_is_held_back(monkeypatch: pytest.MonkeyPatch, age_s: int, waits: bool) -> None:
-    waited: list[float] = []
-
-    async def fire(self: KubernetesPodTrigger) -> Any:
-        self._fired_event = True
-        yield TriggerEvent({"status": "success"})
-
-    async def note(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(KubernetesPodTrigger, "run", fire)
-    monkeypatch.setattr(pod_trigger.asyncio, "sleep", note)
-    trigger = make_trigger(datetime.now(UTC) - timedelta(seconds=age_s))
-
-    async def collect() -> list[TriggerEvent]:
-        return [event async for event in trigger.run()]
-
-    (event,) = asyncio.run(collect())
-    assert event.payload == {"status": "success"}
-    assert (sum(waited) > 0) is waits
+def test_an_event_of_a_short_pod_that_wakes_its_task_is_held_back(
+    monkeypatch: pytest.MonkeyPatch, age_s: int, waits: bool
+) -> None:
+    watch = Watch(monkeypatch, make_ended_pod(exit_code=65), status="failed", age_s=age_s)
+    watch.fire()
+    assert (sum(watch.waited) > 0) is waits

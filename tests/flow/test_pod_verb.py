@@ -5,6 +5,7 @@ from typing import Any
 
 import pendulum
 import pytest
+from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from kubernetes.client import models as k8s
 from tests.flow.pod_samples import end_container, hold_container, make_command, make_job, make_live_pod, make_pod
@@ -16,12 +17,29 @@ from encoding_flow.pod_trigger import PodVerbTrigger
 from encoding_flow.pod_verb import PodVerb
 
 
+def make_operator() -> PodVerb:
+    return PodVerb(task_id="encode_chunk", verb=Verb.ENCODE, job_url=make_command(make_job()).job_url, chunk=7)
+
+
+class FreeWay:
+    """A claim that nobody disputes."""
+
+    def __init__(self, client: object, wanted: k8s.V1Pod) -> None:
+        self._wanted = wanted
+
+    def clear_way(self) -> None:
+        """No other pod stands."""
+
+    def take(self, standing: None) -> k8s.V1Pod:
+        assert standing is None
+        return self._wanted
+
+
 class Bench:
     """A PodVerb whose cluster is a list of what happened."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pod: k8s.V1Pod | None) -> None:
-        job_url = make_command(make_job()).job_url
-        self.operator = PodVerb(task_id="encode_chunk", verb=Verb.ENCODE, job_url=job_url, chunk=7)
+        self.operator = make_operator()
         self.histories: list[PodHistory] = []
         self.deleted: list[str] = []
         client = SimpleNamespace(delete_namespaced_pod=lambda name, namespace, body: self.deleted.append(name))
@@ -29,7 +47,8 @@ class Bench:
         monkeypatch.setattr(PodVerb, "_find", lambda _, event: pod)
         monkeypatch.setattr(PodVerb, "_report", lambda *_: None)
         monkeypatch.setattr(PodVerb, "_build", self._build)
-        monkeypatch.setattr(PodVerb, "execute_async", self._defer)
+        monkeypatch.setattr(pod_verb, "PodClaim", FreeWay)
+        monkeypatch.setattr(PodVerb, "invoke_defer_method", self._defer)
         monkeypatch.setattr(pod_verb.KubernetesPodOperator, "trigger_reentry", lambda *_: "the provider's way")
 
     def resume(self, status: str, **event: Any) -> Any:
@@ -44,15 +63,34 @@ class Bench:
         raise TaskDeferred(trigger=None, method_name="trigger_reentry")
 
 
-def test_the_trigger_knows_its_pod_from_others_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    operator = Bench(monkeypatch, None).operator
+def defer(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> PodVerbTrigger:
+    operator = make_operator()
     operator.pod = make_live_pod("Running")
     operator.pod.metadata.uid = "one of many"
+    for name, value in changes.items():
+        setattr(operator, name, value)
     monkeypatch.setattr(operator, "convert_config_file_to_dict", lambda: None)
     with pytest.raises(TaskDeferred) as deferral:
         operator.invoke_defer_method()
     assert isinstance(deferral.value.trigger, PodVerbTrigger)
-    assert deferral.value.trigger.pod_uid == "one of many"
+    return deferral.value.trigger
+
+
+def listen(monkeypatch: pytest.MonkeyPatch, *listeners: object) -> None:
+    monkeypatch.setattr(pod_verb, "get_listener_manager", lambda: SimpleNamespace(has_listeners=bool(listeners)))
+
+
+def test_the_trigger_knows_its_pod_from_others_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert defer(monkeypatch).pod_uid == "one of many"
+
+
+def test_a_task_that_has_more_to_do_at_its_end_is_woken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    listen(monkeypatch)
+    assert defer(monkeypatch).ends_task
+    assert not defer(monkeypatch, outlets=[Asset("films")]).ends_task
+    assert not defer(monkeypatch, on_success_callback=[print]).ends_task
+    listen(monkeypatch, "OpenLineage's")
+    assert not defer(monkeypatch).ends_task
 
 
 def test_a_finished_pod_goes_the_providers_way(monkeypatch: pytest.MonkeyPatch) -> None:
