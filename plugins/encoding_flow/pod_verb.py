@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, cast
 
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import generic_api_retry
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.utils.pod_manager import parse_log_line
@@ -109,11 +110,26 @@ class PodVerb(KubernetesPodOperator):
         # Unlike the hook, the trigger does not find out by itself that it runs in the cluster.
         self.in_cluster = self.hook.is_in_cluster or None
 
+    def invoke_defer_method(self, last_log_time: DateTime | None = None, context: Context | None = None) -> None:
+        """Defer without asking Airflow for the connection: the provider does here what its hook has done already."""
+        conn_id = self._known().conn_id
+        self.kubernetes_conn_id = None
+        try:
+            super().invoke_defer_method(last_log_time, context)
+        finally:
+            self.kubernetes_conn_id = conn_id
+
     def defer(self, *, trigger: BaseTrigger, **kwargs: Any) -> NoReturn:
-        """Defer to our own trigger, made of the arguments of the provider's."""
+        """Defer to our own trigger, made of the arguments of the provider's and of what the hook knows."""
         assert self.pod is not None  # the provider has just named it to its own trigger
-        ours = PodVerbTrigger(pod_uid=self.pod.metadata.uid, ends_task=self._ends_quietly(), **trigger.serialize()[1])
-        super().defer(trigger=ours, **kwargs)
+        arguments = {
+            **trigger.serialize()[1],
+            "kubernetes_conn_id": self._known().conn_id,
+            "connection_extras": self._known().conn_extras,
+            "pod_uid": self.pod.metadata.uid,
+            "ends_task": self._ends_quietly(),
+        }
+        super().defer(trigger=PodVerbTrigger(**arguments), **kwargs)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> Any:
         """Take the trigger's event: finished, started over within this try, or failed with a reason.
@@ -167,6 +183,9 @@ class PodVerb(KubernetesPodOperator):
             _preload_content=False,  # else it is decoded strictly, and one broken character fails the task
         )
         return reply.data.decode("utf-8", errors="backslashreplace").splitlines()
+
+    def _known(self) -> KubernetesHook:
+        return cast("KubernetesHook", self.hook)
 
     def _ends_quietly(self) -> bool:
         """Tell whether nobody waits for what only a task's process does at its end, such as OpenLineage's listener."""

@@ -33,6 +33,22 @@ def test_a_film_is_encoded_on_the_cluster(stack: TestStack, pods: PodWatcher, fi
     for line in ("INFO encode gs://", "encode done in"):
         assert log.count(line) == 1
     assert {seen.verb for seen in pods.seen.values()} == {"split", "encode", "encode-audio", "merge"}
+    assert log.count("has succeeded and is deleted") == 1, "the task was woken for its end"
+
+
+def test_a_finished_chunk_that_is_cleared_is_made_anew_and_no_other(
+    stack: TestStack, pods: PodWatcher, film: Path, tmp_path: Path
+) -> None:
+    run = stack.start(film, chunk_s=10)
+    assert run.await_end() == "success"
+    run.clear("encode_chunk", 1)
+    assert run.await_end() == "success"
+    assert [task.try_number for task in run.tasks("encode_chunk")] == [1, 2, 1]
+    assert pods.encodes_beyond(3) == 1
+    log = run.log("encode_chunk", 1, try_number=2)
+    for line in ("so its result is made anew: deleted gs://", "encode done in", "has succeeded and is deleted"):
+        assert log.count(line) == 1
+    check_film(film, run.output(tmp_path))
 
 
 def test_what_a_pod_says_is_in_its_tasks_log_while_it_runs(stack: TestStack, pods: PodWatcher, film: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pendulum
 import pytest
-from airflow.sdk import Asset
+from airflow.sdk import Asset, BaseHook, Connection
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from kubernetes.client import models as k8s
 from tests.flow.pod_samples import end_container, hold_container, make_command, make_job, make_live_pod, make_pod
@@ -78,6 +78,20 @@ def defer(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> PodVerbTrigger:
 
 def listen(monkeypatch: pytest.MonkeyPatch, *listeners: object) -> None:
     monkeypatch.setattr(pod_verb, "get_listener_manager", lambda: SimpleNamespace(has_listeners=bool(listeners)))
+
+
+def test_airflow_is_asked_for_the_connection_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def find(conn_id: str) -> Connection:
+        asked.append(conn_id)
+        return Connection(conn_id=conn_id, extra='{"cluster_context": "films"}')
+
+    monkeypatch.setattr(BaseHook, "get_connection", find)
+    trigger = defer(monkeypatch)
+    assert asked == ["kubernetes_default"]
+    assert trigger.kubernetes_conn_id == "kubernetes_default"
+    assert trigger.connection_extras == {"cluster_context": "films"}
 
 
 def test_the_trigger_knows_its_pod_from_others_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
