@@ -11,14 +11,9 @@ from bench.stage import Stage
 
 CHUNKS = tuple(int(number) for number in os.environ.get("MAPREEL_BENCH_CHUNKS", "10 100 1000").split())
 
-_GROWTH_NOTE = (
-    "what grows with a film's chunks: in each of its rounds the scheduler reads all task instances of a run "
-    "(`DagRun.fetch_task_instances`), which py-spy saw in 15 % of its looks at 100 chunks and in 58 % at 1,000"
-)
-_TASK_NOTE = (
-    "before our code was loaded in the parent (`airflow_local_settings.py`), py-spy saw 33 % of the time of a task's "
-    "process in its DAG file, which each task parses anew (17 % in imports, nearly all of our own modules, 7 % for the "
-    "trigger form), and 11 % in requests to the API server"
+_PROFILE_NOTE = (
+    "what each part does, and which of it grows with a film's chunks: \"Where Airflow's time goes\"; in each of its "
+    "rounds the scheduler reads all task instances of a run"
 )
 
 
@@ -35,8 +30,7 @@ def measure(stage: Stage) -> Findings:
         figures=(*figures, yardstick()),
         rows=tuple(rows),
         notes=(
-            _TASK_NOTE,
-            _GROWTH_NOTE,
+            _PROFILE_NOTE,
             "what the PostgreSQL server itself takes is not in it"
             if len(databases()) > 1
             else f"SQLite only: {DATABASE_VARIABLE} named no PostgreSQL database",
