@@ -63,7 +63,9 @@ class Bench:
         raise TaskDeferred(trigger=None, method_name="trigger_reentry")
 
 
-def defer(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> PodVerbTrigger:
+def defer(monkeypatch: pytest.MonkeyPatch, *listeners: object, **changes: Any) -> PodVerbTrigger:
+    # Airflow's own would load all plugins to find out.
+    monkeypatch.setattr(pod_verb, "get_listener_manager", lambda: SimpleNamespace(has_listeners=bool(listeners)))
     operator = make_operator()
     operator.pod = make_live_pod("Running")
     operator.pod.metadata.uid = "one of many"
@@ -74,10 +76,6 @@ def defer(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> PodVerbTrigger:
         operator.invoke_defer_method()
     assert isinstance(deferral.value.trigger, PodVerbTrigger)
     return deferral.value.trigger
-
-
-def listen(monkeypatch: pytest.MonkeyPatch, *listeners: object) -> None:
-    monkeypatch.setattr(pod_verb, "get_listener_manager", lambda: SimpleNamespace(has_listeners=bool(listeners)))
 
 
 def test_airflow_is_asked_for_the_connection_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,12 +97,10 @@ def test_the_trigger_knows_its_pod_from_others_of_that_name(monkeypatch: pytest.
 
 
 def test_a_task_that_has_more_to_do_at_its_end_is_woken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    listen(monkeypatch)
     assert defer(monkeypatch).ends_task
     assert not defer(monkeypatch, outlets=[Asset("films")]).ends_task
     assert not defer(monkeypatch, on_success_callback=[print]).ends_task
-    listen(monkeypatch, "OpenLineage's")
-    assert not defer(monkeypatch).ends_task
+    assert not defer(monkeypatch, "OpenLineage's").ends_task
 
 
 def test_a_finished_pod_goes_the_providers_way(monkeypatch: pytest.MonkeyPatch) -> None:
