@@ -111,20 +111,21 @@ class PodVerbTrigger(KubernetesPodTrigger):
         async for event in super().run():
             # The provider marks the event as fired before it yields; a kill meanwhile must still delete the pod.
             self._fired_event = False
-            if event.payload["status"] == "success" and self.ends_task and await self._finish():
+            if event.payload["status"] == "success" and self.ends_task and await self._finish(event):
                 event = TaskSuccessEvent()
             else:
                 await self._settle()
             self._fired_event = True
             yield event
 
-    async def _finish(self) -> bool:
+    async def _finish(self, event: TriggerEvent) -> bool:
         """Do what the task would be woken for: print the rest of the log, delete the pod; tell whether all is done."""
         try:
             pod = await self._get_pod()
             if pod.metadata.uid != self.pod_uid or judge_end(pod).kind is not EndKind.SUCCEEDED:
                 return False
-            await self.pod_manager.print_log(pod, self.base_container_name, self.last_log_time)
+            printed = await self.pod_manager.print_log(pod, self.base_container_name, self.last_log_time)
+            event.payload["last_log_time"] = printed  # a task that is woken all the same goes on from there
             await self._delete()
         except Exception as error:
             self.log.warning("The task is woken to look after pod %s: %s", self.pod_name, error)

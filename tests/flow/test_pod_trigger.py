@@ -123,6 +123,9 @@ def test_what_a_pod_says_in_the_second_of_a_read_is_printed_once(capsys: pytest.
     assert "[encoder] done" in said[1]
 
 
+LAST_WORDS_AT = DateTime(2026, 11, 28, 10, 0, 1, tzinfo=UTC)
+
+
 class Watch:
     """A trigger whose pod stands so when the provider's watch fires ``status``, and what came of it."""
 
@@ -139,7 +142,7 @@ class Watch:
     ) -> None:
         self.waited: list[float] = []
         self.shelf = PodShelf(pod.metadata.uid, is_api_away)
-        hook = LogHook("2026-11-28T10:00:01.1Z the last words")
+        hook = LogHook(f"{LAST_WORDS_AT.isoformat()} the last words")
         hook.is_away = is_log_away
 
         async def fire(trigger: KubernetesPodTrigger) -> Any:
@@ -209,7 +212,10 @@ def test_of_any_other_pod_the_task_is_told_and_the_pod_left_to_it(
     watch = Watch(monkeypatch, pod, **circumstances)
     event = watch.fire()
     assert type(event) is TriggerEvent
-    assert event.payload == {"status": circumstances.get("status", "success")}
+    assert event.payload["status"] == circumstances.get("status", "success")
+    # What was printed is not printed by the task again.
+    printed = event.payload.get("last_log_time")
+    assert (printed == LAST_WORDS_AT) is ("is_api_away" in circumstances)
     assert watch.shelf.uid == pod.metadata.uid
 
 
