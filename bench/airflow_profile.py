@@ -43,7 +43,7 @@ KINDS: dict[str, dict[str, str]] = {
         "requests to Kubernetes": r"kubernetes/(client|hooks|kube_client|config)|pod_claim\.py",
         "templates": "render_template",
         "checking the run's parameters": r"definitions/param\.py",
-        "its child": r"operators/subprocess|encoding_flow/child\.py",
+        "its worker": r"encoding_flow/(child|local)\.py",
         "beginning and end of its processes": r"_fork_main|WatchedSubprocess|supervisor\.py",
     },
     "the scheduler": {

@@ -100,7 +100,7 @@ class Bucket:
                 raise GenerationMoved(f"{self._url(name)}: was replaced while it was read; try again") from error
 
     def content(self, name: str) -> bytes | None:
-        """Return the bytes of a small object that nobody replaces, or ``None``; half the requests of ``read``."""
+        """Return a small object's bytes, or ``None``: what ``read`` returns but for the generation, in one request."""
         with self._translated(f"reading {name!r}"):
             try:
                 content: bytes = self._bucket.blob(name).download_as_bytes()

@@ -112,7 +112,7 @@ class PodVerb(KubernetesPodOperator):
 
     def invoke_defer_method(self, last_log_time: DateTime | None = None, context: Context | None = None) -> None:
         """Defer without asking Airflow for the connection: the provider does here what its hook has done already."""
-        conn_id = self._known().conn_id
+        conn_id = self._kubernetes_hook().conn_id
         self.kubernetes_conn_id = None
         try:
             super().invoke_defer_method(last_log_time, context)
@@ -124,8 +124,8 @@ class PodVerb(KubernetesPodOperator):
         assert self.pod is not None  # the provider has just named it to its own trigger
         arguments = {
             **trigger.serialize()[1],
-            "kubernetes_conn_id": self._known().conn_id,
-            "connection_extras": self._known().conn_extras,
+            "kubernetes_conn_id": self._kubernetes_hook().conn_id,
+            "connection_extras": self._kubernetes_hook().conn_extras,
             "pod_uid": self.pod.metadata.uid,
             "ends_task": self._ends_quietly(),
         }
@@ -184,7 +184,7 @@ class PodVerb(KubernetesPodOperator):
         )
         return reply.data.decode("utf-8", errors="backslashreplace").splitlines()
 
-    def _known(self) -> KubernetesHook:
+    def _kubernetes_hook(self) -> KubernetesHook:
         return cast("KubernetesHook", self.hook)
 
     def _ends_quietly(self) -> bool:

@@ -108,7 +108,7 @@ class AnnounceOutput(BaseOperator):
         from encoding_flow.bucket import Bucket
 
         bucket, job = parse_job_url(self.job_url)
-        found = Bucket(bucket).read(JobObjects(job).job)
+        found = Bucket(bucket).content(JobObjects(job).job)
         if found is None:
             raise ResultMissing(f"{self.job_url}: there is no such job; clear prepare_job, and it is made again")
-        return Job.from_json(found[0], self.job_url)
+        return Job.from_json(found, self.job_url)

@@ -93,10 +93,10 @@ def list_planned_chunks(job_url: str) -> list[dict[str, int | str]]:
         bucket_name, job = parse_job_url(job_url)
         name = JobObjects(job).plan
         origin = f"gs://{bucket_name}/{name}"
-        found = Bucket(bucket_name).read(name)
+        found = Bucket(bucket_name).content(name)
         if found is None:
             raise ResultMissing(f"{origin}: there is no plan; clear split_video, and it is made again")
-        plan = Plan.from_json(found[0], origin)
+        plan = Plan.from_json(found, origin)
         chunks = list_mapped_chunks(plan, conf.getint("core", "max_map_length"))
     logger.info("%d chunks in %d tracks", len(chunks), len(plan.tracks))
     return chunks

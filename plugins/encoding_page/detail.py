@@ -128,7 +128,7 @@ class DetailDesk:
             return None, "", (None, None)
         name = report_name(output.name)
         opened = self.open_bucket(bucket)
-        found = opened.read(name)
+        found = opened.content(name)
         standing = {item.name for item in opened.list(output.name)}
         chart, sheet = (
             made if made in standing else None for made in (chart_name(output.name), contact_sheet_name(output.name))
@@ -136,7 +136,7 @@ class DetailDesk:
         if found is None:
             return None, f"gs://{bucket}/{name} is missing; reprocess the video to have it again", (chart, sheet)
         try:
-            return Report.from_json(found[0], f"gs://{bucket}/{name}"), "", (chart, sheet)
+            return Report.from_json(found, f"gs://{bucket}/{name}"), "", (chart, sheet)
         except MapreelError as error:
             return None, str(error), (chart, sheet)
 

@@ -128,8 +128,8 @@ async def read_plan(run_id: str, api: AirflowApi, open_bucket: Callable[[str], B
         return None
     bucket, job = parse_job_url(url)
     name = JobObjects(job).plan
-    found = await asyncio.to_thread(lambda: open_bucket(bucket).read(name))
-    return None if found is None else Plan.from_json(found[0], f"gs://{bucket}/{name}")
+    found = await asyncio.to_thread(lambda: open_bucket(bucket).content(name))
+    return None if found is None else Plan.from_json(found, f"gs://{bucket}/{name}")
 
 
 def count_done(plan: Plan, chunks: Iterable[TaskInstance]) -> Progress:

@@ -63,9 +63,8 @@ class ShelfBucket:
     def stat(self, name: str) -> StandingObject | None:
         return self._shelf.objects.get(self.name, {}).get(name)
 
-    def read(self, name: str) -> tuple[bytes, int] | None:
-        found = self._shelf.documents.get((self.name, name))
-        return None if found is None else (found, 1)
+    def content(self, name: str) -> bytes | None:
+        return self._shelf.documents.get((self.name, name))
 
 
 def published_metadata(content: Content, fingerprint: str = "f", profile: str = "p") -> dict[str, str]:
