@@ -98,6 +98,35 @@ class LogHook:
         return self.lines
 
 
+class EventHook:
+    """A hook whose pod has one event; then it has no more of them."""
+
+    def __init__(self) -> None:
+        self.manager = PatientPodManager(async_hook=self)  # type: ignore[arg-type]
+
+    async def watch_pod_events(self, **_: Any) -> AsyncIterator[k8s.CoreV1Event]:
+        self.manager.stop_watching_events = True
+        metadata = k8s.V1ObjectMeta(uid="event-1")
+        yield k8s.CoreV1Event(
+            metadata=metadata, message="0/2 nodes are available", involved_object=k8s.V1ObjectReference()
+        )
+
+
+@pytest.mark.parametrize(("patience_s", "told"), [(0.0, True), (60.0, False)])
+def test_a_pod_that_starts_late_tells_why_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], patience_s: float, told: bool
+) -> None:
+    monkeypatch.setattr(pod_trigger, "_QUICK_START_S", patience_s)
+
+    async def start() -> None:
+        watch = asyncio.create_task(EventHook().manager.watch_pod_events(make_live_pod()))
+        await asyncio.wait([watch], timeout=0.2)
+        watch.cancel()
+
+    asyncio.run(start())
+    assert ("0/2 nodes are available" in capsys.readouterr().out) is told
+
+
 def fetch(hook: LogHook, since: DateTime | None = None) -> DateTime | None:
     manager = PatientPodManager(async_hook=hook)  # type: ignore[arg-type]
     return asyncio.run(manager.fetch_container_logs_before_current_sec(make_live_pod(), "encoder", since))
