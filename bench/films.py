@@ -56,6 +56,11 @@ class FilmShelf:
             path if path.exists() else _make(path, "-stream_loop", str(times - 1), "-i", f"file:{film}", "-c", "copy")
         )
 
+    def as_broadcast(self, film: Path) -> Path:
+        """Return a film as MPEG-TS: a copy of its packets, without encoding."""
+        path = self.folder / f"{film.stem}.ts"
+        return path if path.exists() else _make(path, "-i", f"file:{film}", "-c", "copy")
+
 
 def _make(path: Path, *arguments: str) -> Path:
     part = path.with_name(f"part-{path.name}")

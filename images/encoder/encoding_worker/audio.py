@@ -17,6 +17,7 @@ from encoding_contract.profile import AudioCodec, AudioSettings, Container
 from encoding_worker.demuxing import input_options
 from encoding_worker.ffmpeg import Run, run_ffmpeg
 from encoding_worker.gateway import open_source
+from encoding_worker.pipes import StorePipe
 from encoding_worker.task import Task, program_version
 from encoding_worker.timeline import seconds_text, shift_to_middle
 
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 _MP4_COPIES = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "opus", "flac", "alac"})
 _WEBM_COPIES = frozenset({"opus", "vorbis"})
+_IN_ORDER = frozenset({AudioCodec.AAC.value, AudioCodec.OPUS.value})
+"""Encoders that know all that a file's head says of them before their first packet. FLAC writes its checksum there at
+the end, and a copy what its packets have told: their files cannot be uploaded before they are finished."""
+_CONTENT_TYPE = "audio/x-matroska"
 
 
 class AudioInputs(Document):
@@ -94,31 +99,34 @@ def _make(task: Task, plan: Plan, tracks: tuple[SourceStream, ...], inputs: str)
         for stream in plan.streams_of(StreamKind.AUDIO)
         if not stream.channels
     )
-    results: list[AudioTrackResult] = []
+    results: tuple[AudioTrackResult, ...] = ()
     commands: tuple[str, ...] = ()
     timing = Timing(wall_s=0, cpu_s=0)
     if tracks and task.job.profile.audio.codec is not AudioCodec.NONE:
-        paths = [task.scratch / f"audio-{position:03d}.mka" for position in range(len(tracks))]
-        with open_source(task.store, task.job.source) as door:
-            try:
-                run = _run(task, plan, tracks, door.url, [str(path) for path in paths], what)
-            except Exception:
+        sounds = [_Sound(task, position, stream) for position, stream in enumerate(tracks)]
+        try:
+            with open_source(task.store, task.job.source) as door:
+                try:
+                    run = _run(plan, sounds, door.url, what)
+                except Exception:
+                    for sound in sounds:
+                        sound.give_up()
+                    door.check()
+                    raise
                 door.check()
-                raise
-            door.check()
-        logger.info("%s: %s", what, run.command)
-        commands, timing = (run.command,), run.timing
-        for position, (stream, path) in enumerate(zip(tracks, paths, strict=True)):
-            name = task.objects.audio_track(position)
-            content = task.store.upload(path, task.address(name), content_type="audio/x-matroska")
-            results.append(AudioTrackResult(stream=stream.index, object=StoredObject(name=name, content=content)))
+            logger.info("%s: %s", what, run.command)
+            commands, timing = (run.command,), run.timing
+            results = tuple(sound.finish() for sound in sounds)
+        finally:
+            for sound in sounds:
+                sound.close()
         logger.info("%s: %d tracks, %.1f s", what, len(results), timing.wall_s)
     elif tracks:
         notes += ("audio was left out: the profile says audio.codec: none",)
     return AudioManifest(
         job_id=task.job.id,
         inputs=inputs,
-        tracks=tuple(results),
+        tracks=results,
         encoder=program_version(),
         commands=commands,
         timing=timing,
@@ -126,24 +134,61 @@ def _make(task: Task, plan: Plan, tracks: tuple[SourceStream, ...], inputs: str)
     )
 
 
-def _run(task: Task, plan: Plan, tracks: tuple[SourceStream, ...], url: str, paths: list[str], what: str) -> Run:
+class _Sound:
+    """One track on its way into the store: by a pipe where its file is written in order, else by the scratch."""
+
+    def __init__(self, task: Task, position: int, stream: SourceStream) -> None:
+        self.stream = stream
+        self.options = _track_options(task, stream)
+        self._store = task.store
+        self._name = task.objects.audio_track(position)
+        self._address = task.address(self._name)
+        self._path = task.scratch / f"audio-{position:03d}.mka"
+        self.pipe: StorePipe | None = None
+        if self.options["c:a"] in _IN_ORDER:
+            self.pipe = StorePipe(task.store, self._address, _CONTENT_TYPE)
+
+    @property
+    def url(self) -> str:
+        """Where ffmpeg writes the track."""
+        return str(self._path) if self.pipe is None else self.pipe.url
+
+    def finish(self) -> AudioTrackResult:
+        """See the whole track into the store."""
+        if self.pipe is None:
+            content = self._store.upload(self._path, self._address, content_type=_CONTENT_TYPE)
+            self._path.unlink()
+        else:
+            content = self.pipe.finish()
+        return AudioTrackResult(stream=self.stream.index, object=StoredObject(name=self._name, content=content))
+
+    def give_up(self) -> None:
+        """Leave nothing of a track that failed; raise what went wrong with its upload, if that is why."""
+        if self.pipe is not None:
+            self.pipe.give_up()
+
+    def close(self) -> None:
+        """Wait for nothing more."""
+        if self.pipe is not None:
+            self.pipe.close()
+
+
+def _run(plan: Plan, sounds: list[_Sound], url: str, what: str) -> Run:
     source = ffmpeg.input(url, **input_options(url), copyts=None)
-    outputs = []
-    for stream, path in zip(tracks, paths, strict=True):
-        options = _track_options(task, stream)
-        outputs.append(
-            ffmpeg.output(
-                source[str(stream.index)],
-                path,
-                format="matroska",
-                output_ts_offset=seconds_text(shift_to_middle(plan)),
-                # Without it the first cluster waits for a packet of a stream that is not there.
-                max_interleave_delta="0",
-                **options,
-            )
+    outputs = [
+        ffmpeg.output(
+            source[str(sound.stream.index)],
+            sound.url,
+            format="matroska",
+            output_ts_offset=seconds_text(shift_to_middle(plan)),
+            # Without it the first cluster waits for a packet of a stream that is not there.
+            max_interleave_delta="0",
+            **sound.options,
         )
+        for sound in sounds
+    ]
     arguments: list[str] = ffmpeg.merge_outputs(*outputs).overwrite_output().get_args()
-    return run_ffmpeg(arguments, what)
+    return run_ffmpeg(arguments, what, pipes=[sound.pipe.write_end for sound in sounds if sound.pipe is not None])
 
 
 def _track_options(task: Task, stream: SourceStream) -> dict[str, str]:

@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +103,7 @@ def run_ffmpeg(
     keep_stdout: bool = False,
     frames: int = 0,
     cwd: Path | None = None,
+    pipes: Sequence[int] = (),
     most_s: float | None = None,
     most_mib: float | None = None,
 ) -> Run:
@@ -115,6 +116,7 @@ def run_ffmpeg(
         keep_stdout: return what it writes to standard output, and take no progress from there.
         frames: how many frames are expected, for the progress line.
         cwd: the folder it runs in.
+        pipes: file descriptors that it gets as they are, for outputs that go to ``pipe:N``.
         most_s: it is stopped after so many seconds.
         most_mib: it is stopped when it holds so much memory.
 
@@ -135,6 +137,7 @@ def run_ffmpeg(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=cwd,
+        pass_fds=pipes,
     )
     bounds = _Bounds(settings.stall_s(), most_s, most_mib)
     watch = _Watch(process, what, frames, bounds, reads_progress=not keep_stdout)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ BLOCK_BYTES = 4 * 1024 * 1024
 """Of a download, this much is read at a time; Google's client holds it twice on its way."""
 UPLOAD_BYTES = 8 * 1024 * 1024
 """Of an upload, this much is held in memory; Google's client would hold 100 MiB. Each part waits for its answer."""
+STREAM_BYTES = 1024 * 1024
+"""The same of an upload whose end is not known yet: a film with dozens of sounds has as many at once."""
 _RETRY = DEFAULT_RETRY.with_timeout(120.0)
 
 
@@ -121,6 +123,28 @@ class Store:
 
         with _explained(address.url):
             upload()
+        return content
+
+    def upload_blocks(self, blocks: Iterable[bytes], address: ObjectAddress, content_type: str) -> Content:
+        """Upload what is still being made; the object appears whole once the blocks end, and not where they raise."""
+        crc = size_bytes = 0
+        with _explained(address.url):
+            blob = self._blob(address)
+            generation = self._generation(address)
+            kept = {"checksum": "crc32c", "if_generation_match": generation, "retry": _RETRY}
+            try:
+                with blob.open("wb", chunk_size=STREAM_BYTES, content_type=content_type, **kept) as writer:
+                    for block in blocks:
+                        crc = google_crc32c.extend(crc, block)
+                        size_bytes += len(block)
+                        writer.write(block)
+            except storage.exceptions.InvalidResponse as error:
+                raise gcs_errors.from_http_response(error.response) from error
+            content = Content(size_bytes=size_bytes, crc32c=_base64(crc))
+            try:
+                _check_arrived(blob, content)
+            except _ArrivedOtherwise as error:
+                raise TransientFault(f"{address.url}: {error}; it is tried again") from error
         return content
 
     def download(self, address: ObjectAddress, path: Path, content: Content | None = None) -> None:
