@@ -19,6 +19,7 @@ EXPERIMENTS = (
     "merge",
     "profile",
     "growth",
+    "sound",
     "parallel",
     "scale",
     "orchestration",

@@ -45,10 +45,8 @@ def measure(stage: Stage, minutes: tuple[int, ...] = MINUTES) -> Findings:
         figures=tuple(figures),
         rows=tuple(rows),
         notes=(
-            "the sound of a whole film lies in encode-audio's scratch (with ffmpeg's AAC, 76 MB for two hours here), "
-            "as a film lies in merge's: it is encoded in one piece, for each border would get the encoder's priming, "
-            "and it cannot be uploaded while it is made, as a Matroska's head is completed at its end: a copied AAC "
-            "out of MPEG-TS has its configuration, and FLAC its checksum, no sooner",
+            "an encoded sound is uploaded while it is made; FLAC and copied sounds lie in the scratch until then: "
+            '"Where a sound\'s file is written" shows why',
         ),
     )
 

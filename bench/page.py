@@ -170,6 +170,11 @@ TITLES = {
         "Memory and scratch",
         "The most that each verb holds, program and ffmpeg together, over films of different length.",
     ),
+    "sound": (
+        "Where a sound's file is written",
+        "The real `encode-audio`, looked at by strace: what lies in its scratch, and how much of that is no longer "
+        "what would have been sent while it was made.",
+    ),
     "parallel": (
         "Two workers",
         "The part of the workers' time that encodes: CPU seconds of the encoders in all seconds that the workers had, "

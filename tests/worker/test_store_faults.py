@@ -44,6 +44,7 @@ def test_what_may_pass_is_tried_again(kind: str, proxy: FaultyProxy, file: Path,
     assert store.upload(file, ADDRESS) == content_of(file)
     store.download(ADDRESS, tmp_path / "copy", content_of(file))
     assert content_of(tmp_path / "copy") == content_of(file)
+    assert store.upload_blocks([file.read_bytes()], ADDRESS, "video/x-matroska") == content_of(file)
     text = "word " * 1000
     store.write(ADDRESS, text)
     assert store.read(ADDRESS) == text.encode()
@@ -105,6 +106,14 @@ def test_what_always_arrives_otherwise_than_it_was_sent_does_not_stay(proxy: Fau
     assert store.stat(ADDRESS) is None
     with pytest.raises(TransientFault, match="it was deleted; it is tried again"):
         store.write(ADDRESS.model_copy(update={"name": "faults/document"}), "word " * 1000)
+
+
+def test_what_is_gone_once_it_is_sent_does_not_stay_where_it_arrived_otherwise(proxy: FaultyProxy, file: Path) -> None:
+    proxy.kinds, proxy.in_a_row = ("corrupted upload",), 1000
+    store = Store()
+    with pytest.raises(TransientFault, match="it is tried again"):
+        store.upload_blocks([file.read_bytes()], ADDRESS, "video/x-matroska")
+    assert store.stat(ADDRESS) is None
 
 
 @pytest.mark.usefixtures("impatient")

@@ -221,7 +221,8 @@ class _Watch:
 
     def follow(self, feed: Callable[[subprocess.Popen[bytes]], None] | None) -> bytes:
         """Return the kept standard output, after the process has ended."""
-        threads = [threading.Thread(target=self._read_stderr, daemon=True)]
+        said = threading.Thread(target=self._read_stderr, daemon=True)
+        threads = [said]
         if feed is not None:
             threads.append(threading.Thread(target=self._feed, args=(feed,), daemon=True))
         chunks: list[bytes] = []
@@ -231,17 +232,14 @@ class _Watch:
             thread.start()
         measured = psutil.Process(self.process.pid)
         while True:
-            try:
-                times = measured.cpu_times()
-                self.cpu_s = times.user + times.system
-                self._hold_to_bounds(measured.memory_info().rss >> 20)
-            except psutil.Error:
-                pass
-            try:
-                self.process.wait(timeout=0.2)
+            self._note_cpu(measured)
+            self._hold_to_bounds(measured)
+            said.join(timeout=0.2)  # wakes up only when ffmpeg ends; Popen.wait would look twenty times a second
+            if not said.is_alive():
                 break
-            except subprocess.TimeoutExpired:
-                self._end_when_stalled()
+            self._end_when_stalled()
+        self._note_cpu(measured)  # what has ended still tells, until it is waited for
+        self.process.wait()
         for thread in threads:
             thread.join()
         for pipe in (self.process.stdout, self.process.stderr):
@@ -249,8 +247,16 @@ class _Watch:
                 pipe.close()
         return b"".join(chunks)
 
-    def _hold_to_bounds(self, held_mib: int) -> None:
+    def _note_cpu(self, measured: psutil.Process) -> None:
+        with suppress(psutil.Error):
+            times = measured.cpu_times()
+            self.cpu_s = times.user + times.system
+
+    def _hold_to_bounds(self, measured: psutil.Process) -> None:
         most_s, most_mib = self.bounds.most_s, self.bounds.most_mib
+        held_mib = 0
+        with suppress(psutil.Error):
+            held_mib = measured.memory_info().rss >> 20
         if most_s is not None and time.monotonic() - self._started > most_s:
             self.passed = f"took more than {most_s:g} s"
         elif most_mib is not None and held_mib > most_mib:
