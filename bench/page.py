@@ -20,9 +20,10 @@ up to four times, and fails where one got worse by more than a quarter; CI runs 
 """
 IDEAS = """## Ideas that others proved, and what came of them here
 - **Encoders of one thread, as many as cores**: taken in the local runtime. "Chunked against plain".
-- **Reading and putting while encoding**: not taken. A piece is held against its checksum before it is decoded, as half
-  a piece would look like damage of the source, and a chunk is put when its frames are counted. "Two workers" says how
-  little all that comes around an encoder takes. Only a film that cannot be cut into pieces is read while it is encoded.
+- **Reading and putting while encoding**: taken for sounds, whose file can be written in order, so that they need no
+  scratch; not for chunks. A piece is held against its checksum before it is decoded, as half a piece would look like
+  damage of the source, and a chunk is put when its frames are counted. "Two workers" says how little all that comes
+  around an encoder takes. Only a film that cannot be cut into pieces is read while it is encoded.
 - **Borders at scene cuts**: not taken. "Size and quality" says what borders cost, the most that this can win.
 - **Shorter chunks for an idle cluster**: not taken. While Airflow starts a task a second they make one film on 64
   workers no faster ("Many workers"); `chunk_s` is the profile's to set.
