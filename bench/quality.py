@@ -10,7 +10,6 @@ import json
 import math
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,44 +21,32 @@ from bench.stage import Stage
 from encoding_contract.command import Verb
 from encoding_worker.ffmpeg import run_ffmpeg
 
-LINES = 360
+ENCODERS = {"libx264": ("medium", 23), "libx265": ("medium", 26), "libsvtav1": ("8", 32)}
+"""Preset and CRF of each."""
+SMALLER_CRF = 2
+LINES, SECONDS = 360, 360
 """Small enough that x265 is done the same day."""
 CHUNKS_S = (20, 60, 120)
+GRIDS = {"libsvtav1": (155, 158, 164, 167)}
+"""Frames from keyframe to keyframe of further passes over the whole film; by itself it takes 161 at 24 frames a second.
 
-
-@dataclass(frozen=True)
-class Encoder:
-    """What an encoder is measured with: its settings, and how much of the film."""
-
-    preset: str
-    crf: int
-    seconds: int = 360
-    grids: tuple[int, ...] = ()
-    """Frames from keyframe to keyframe of further passes over the whole film."""
-
-
-ENCODERS = {
-    "libx264": Encoder("medium", 23),
-    "libx265": Encoder("medium", 26),
-    # It puts keyframes onto a fixed grid (every 161 frames at 24 frames a second) wherever scenes begin, and a chunk
-    # begins that grid anew: by luck a border wins or costs more than what is measured, so these are many.
-    "libsvtav1": Encoder("8", 32, seconds=1200, grids=(155, 158, 164, 167)),
-}
-SMALLER_CRF = 2
+SVT-AV1 puts keyframes onto a fixed grid, wherever the scenes begin, and a chunk begins that grid anew.
+"""
 WHOLE = 0
 
 
 def measure(stage: Stage) -> Findings:
     """Encode the real film with each encoder, in one piece and in chunks, and compare all with the source."""
+    film = stage.films.real(SECONDS)
     rows: list[dict[str, Any]] = []
     figures: list[Figure] = []
-    for codec, encoder in ENCODERS.items():
-        film = stage.films.real(encoder.seconds)
-        encode = partial(_encode, stage, film, codec, encoder.preset)
+    for codec, (preset, crf) in ENCODERS.items():
+        encode = partial(_encode, stage, film, codec, preset)
+        whole = partial(encode, WHOLE)
         with ThreadPoolExecutor(2) as pool:  # two of one thread each
-            one, smaller = pool.map(partial(encode, WHOLE), (encoder.crf, encoder.crf + SMALLER_CRF))
-            chunked = [encode(chunk_s, encoder.crf) for chunk_s in CHUNKS_S]
-            elsewhere = list(pool.map(partial(encode, WHOLE, encoder.crf), encoder.grids))
+            one, smaller = pool.map(whole, (crf, crf + SMALLER_CRF))
+        chunked = [encode(chunk_s, crf) for chunk_s in CHUNKS_S]
+        elsewhere = measure_grids(stage, film, codec, GRIDS.get(codec, ()))
         nats_a_point = math.log(one["video_bytes"] / smaller["video_bytes"]) / (one["vmaf"] - smaller["vmaf"])
         for row in (*chunked, *elsewhere):
             more = math.log(row["video_bytes"] / one["video_bytes"]) - (row["vmaf"] - one["vmaf"]) * nats_a_point
@@ -78,8 +65,8 @@ def measure(stage: Stage) -> Findings:
         ]
         rows += [one, smaller, *chunked, *elsewhere]
     return Findings(
-        film=f"{film.stem.rpartition('-')[0]}, scaled to {LINES} lines; "
-        + ", ".join(f"{name} {its.preset} crf {its.crf}, {its.seconds} s" for name, its in ENCODERS.items()),
+        film=f"{film.name}, {SECONDS} s, scaled to {LINES} lines; "
+        + ", ".join(f"{codec} {preset} crf {crf}" for codec, (preset, crf) in ENCODERS.items()),
         figures=tuple(figures),
         rows=tuple(rows),
         notes=(
@@ -88,6 +75,13 @@ def measure(stage: Stage) -> Findings:
             "begins it anew: what another grid alone costs, without any border, stands below its chunks",
         ),
     )
+
+
+def measure_grids(stage: Stage, film: Path, codec: str, grids: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Encode the film in one piece with each of several distances of keyframes."""
+    preset, crf = ENCODERS[codec]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(partial(_encode, stage, film, codec, preset, WHOLE, crf), grids))
 
 
 def _encode(
@@ -128,7 +122,6 @@ def compare(source: Path, output: Path, folder: Path, lines: int) -> dict[str, f
             *("-f", "null", "-"),
         ],
         "comparison",
-        keep_stdout=True,
         cwd=folder,
     )
     found = next(match for line in run.messages if (match := re.search(r"SSIM .* All:([\d.]+)", line)))
