@@ -103,8 +103,9 @@ def _make(task: Task, plan: Plan, tracks: tuple[SourceStream, ...], inputs: str)
     commands: tuple[str, ...] = ()
     timing = Timing(wall_s=0, cpu_s=0)
     if tracks and task.job.profile.audio.codec is not AudioCodec.NONE:
-        sounds = [_Sound(task, position, stream) for position, stream in enumerate(tracks)]
+        sounds: list[_Sound] = []
         try:
+            sounds.extend(_Sound(task, position, stream) for position, stream in enumerate(tracks))
             with open_source(task.store, task.job.source) as door:
                 try:
                     run = _run(plan, sounds, door.url, what)
