@@ -130,8 +130,7 @@ class Store:
         crc = size_bytes = 0
         with _explained(address.url):
             blob = self._blob(address)
-            generation = self._generation(address)
-            kept = {"checksum": "crc32c", "if_generation_match": generation, "retry": _RETRY}
+            kept = {"checksum": None, "if_generation_match": self._generation(address), "retry": _RETRY}
             try:
                 with blob.open("wb", chunk_size=STREAM_BYTES, content_type=content_type, **kept) as writer:
                     for block in blocks:
@@ -139,12 +138,15 @@ class Store:
                         size_bytes += len(block)
                         writer.write(block)
             except storage.exceptions.InvalidResponse as error:
-                raise gcs_errors.from_http_response(error.response) from error
+                refused = gcs_errors.from_http_response(error.response)
+                # An upload that is not known any more may have been finished, and only the answer was lost.
+                if not isinstance(refused, gcs_errors.NotFound):
+                    raise refused from error
             content = Content(size_bytes=size_bytes, crc32c=_base64(crc))
-            try:
-                _check_arrived(blob, content)
-            except _ArrivedOtherwise as error:
-                raise TransientFault(f"{address.url}: {error}; it is tried again") from error
+            found = self.stat(address)
+        if found is None or found[0] != content:
+            arrived = found[0] if found else "nothing"
+            raise TransientFault(f"{address.url}: sent {content}, but {arrived} arrived; it is tried again")
         return content
 
     def download(self, address: ObjectAddress, path: Path, content: Content | None = None) -> None:
