@@ -47,6 +47,14 @@ class AudioCodec(StrEnum):
     COPY = "copy"
     NONE = "none"
 
+    @property
+    def is_written_in_order(self) -> bool:
+        """Whether a track's file can be uploaded while it is made, and takes no scratch.
+
+        FLAC writes its checksum into the file's head at the end, and a copy what its packets have told.
+        """
+        return self in (AudioCodec.AAC, AudioCodec.OPUS)
+
 
 class Container(StrEnum):
     """The output's container; also the ending of its name."""

@@ -59,8 +59,9 @@ def size_pod(verb: Verb, job: Job, plan: Plan | None = None, chunk: Chunk | None
     if verb is Verb.ENCODE and plan is not None and chunk is not None:
         return _size_chunk(job, plan.tracks[chunk.track], chunk)
     if verb is Verb.ENCODE_AUDIO:
-        # Only FLAC and copied tracks lie in the scratch; they stay below 1/4 of most sources.
-        return PodSize(threads=1, memory_mib=768, scratch_mib=_scratch(job.source.content.size_bytes // 4))
+        # All tracks that are not uploaded while they are made: FLAC, the widest, stays below 1/4 of most sources.
+        kept_bytes = 0 if job.profile.audio.codec.is_written_in_order else job.source.content.size_bytes // 4
+        return PodSize(threads=1, memory_mib=768, scratch_mib=_scratch(kept_bytes))
     # Splitting and merging copy streams piece by piece, so they grow with a chunk and not with the film.
     return PodSize(threads=1, memory_mib=1024, scratch_mib=_scratch(min(job.source.content.size_bytes, 8 << 30)))
 

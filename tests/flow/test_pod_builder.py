@@ -11,7 +11,7 @@ from tests.flow.pod_samples import make_job, make_pod
 
 from encoding_contract.command import Verb
 from encoding_contract.plan import Chunk, CutMethod, VideoTrack
-from encoding_contract.profile import VideoCodec
+from encoding_contract.profile import AudioCodec, AudioSettings, VideoCodec
 from encoding_flow.pod_builder import Growth, memory_limit_mib
 from encoding_flow.pod_settings import PodSettings
 from encoding_flow.pod_size import PodSize, _size_chunk, size_pod
@@ -38,6 +38,28 @@ def track(width: int, height: int, pixel_format: str = "yuv420p") -> VideoTrack:
         end_pts=100,
         cut=CutMethod.PTS,
     )
+
+
+@pytest.mark.parametrize(
+    ("audio", "scratch_grows"),
+    [
+        (AudioSettings(codec=AudioCodec.AAC), False),
+        (AudioSettings(codec=AudioCodec.OPUS), False),
+        (AudioSettings(codec=AudioCodec.FLAC, bitrate_kbps=None), True),
+        (AudioSettings(codec=AudioCodec.COPY, bitrate_kbps=None), True),
+    ],
+)
+def test_only_a_sound_that_waits_for_its_end_asks_for_scratch_as_the_film_grows(
+    audio: AudioSettings, scratch_grows: bool
+) -> None:
+    def scratch_mib(source_bytes: int) -> int:
+        job = make_job(VideoCodec.X264)
+        content = job.source.content.model_copy(update={"size_bytes": source_bytes})
+        source = job.source.model_copy(update={"content": content})
+        profile = job.profile.model_copy(update={"audio": audio})
+        return size_pod(Verb.ENCODE_AUDIO, job.model_copy(update={"source": source, "profile": profile})).scratch_mib
+
+    assert (scratch_mib(200 << 30) > scratch_mib(1 << 20)) is scratch_grows
 
 
 def chunk_size(

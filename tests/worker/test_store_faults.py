@@ -44,7 +44,8 @@ def test_what_may_pass_is_tried_again(kind: str, proxy: FaultyProxy, file: Path,
     assert store.upload(file, ADDRESS) == content_of(file)
     store.download(ADDRESS, tmp_path / "copy", content_of(file))
     assert content_of(tmp_path / "copy") == content_of(file)
-    assert store.upload_blocks([file.read_bytes()], ADDRESS, "video/x-matroska") == content_of(file)
+    stream = ADDRESS.model_copy(update={"name": f"faults/stream of {kind}"})
+    assert store.upload_blocks([file.read_bytes()], stream, "video/x-matroska") == content_of(file)
     text = "word " * 1000
     store.write(ADDRESS, text)
     assert store.read(ADDRESS) == text.encode()

@@ -25,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 _MP4_COPIES = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "opus", "flac", "alac"})
 _WEBM_COPIES = frozenset({"opus", "vorbis"})
-_IN_ORDER = frozenset({AudioCodec.AAC.value, AudioCodec.OPUS.value})
-"""Encoders that know all that a file's head says of them before their first packet. FLAC writes its checksum there at
-the end, and a copy what its packets have told: their files cannot be uploaded before they are finished."""
 _CONTENT_TYPE = "audio/x-matroska"
 
 
@@ -146,7 +143,7 @@ class _Sound:
         self._address = task.address(self._name)
         self._path = task.scratch / f"audio-{position:03d}.mka"
         self.pipe: StorePipe | None = None
-        if self.options["c:a"] in _IN_ORDER:
+        if AudioCodec(self.options["c:a"]).is_written_in_order:
             self.pipe = StorePipe(task.store, self._address, _CONTENT_TYPE)
 
     @property
