@@ -47,6 +47,18 @@ if "framecrc" in arguments and any(each.startswith("file:") for each in argument
 os.execv(REAL, [REAL, *arguments])
 """
 
+# Killed in the middle of a sound that is uploaded meanwhile; or it is the worker that is.
+_KILLED_IN_SOUND = """
+if "aac" in arguments:
+    out = next(word for word in arguments if word.startswith("pipe:") and word != "pipe:1")
+    os.write(int(out.removeprefix("pipe:")), bytes(1000))
+    os.kill({victim}, 9)
+    time.sleep(600)
+os.execv(REAL, [REAL, *arguments])
+"""
+KILLED_IN_SOUND = _KILLED_IN_SOUND.format(victim="os.getpid()")
+KILLS_WORKER_IN_SOUND = _KILLED_IN_SOUND.format(victim="os.getppid()")
+
 # Drops the last frames on their way to the encoder, and ends with success.
 LOSSY = """
 if is_encoding:

@@ -154,6 +154,28 @@ def test_an_ffmpeg_that_is_killed_says_nothing_of_the_source(
     assert not work.blob(work.objects.plan).exists()
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [(standin.KILLED_IN_SOUND, ExitCode.TRANSIENT.value), (standin.KILLS_WORKER_IN_SOUND, -signal.SIGKILL)],
+    ids=["ffmpeg", "worker"],
+)
+def test_half_a_sound_is_never_stored(
+    films: FilmShelf, whole: Profile, make_work: MakeWork, tmp_path: Path, behaviour: str, status: int
+) -> None:
+    work = make_work(films["plain.mp4"], whole)
+    work.split()
+    before = work.generations()
+    killed = standin.write_standin(tmp_path / "ffmpeg", behaviour)
+    ended = work.run(Verb.ENCODE_AUDIO, IMAGEIO_FFMPEG_EXE=killed)
+    assert ended.status == status, ended.error
+    assert work.generations() == before
+    ended = work.run(Verb.ENCODE_AUDIO)
+    assert (ended.status, ended.error) == (0, "")
+    work.encode(0)
+    work.merge()
+    check_sound(work.film, work.fetch_output())
+
+
 def test_an_encoder_that_loses_frames_is_refused(
     films: FilmShelf, whole: Profile, make_work: MakeWork, tmp_path: Path
 ) -> None:
