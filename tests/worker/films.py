@@ -25,13 +25,13 @@ HDR = (
     "keyint=25:min-keyint=25:log-level=error"
 )
 BT709 = "colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+TITLE = "A film\rof \u2028two lines = \\"
+"""A backslash before a line's end would hide that end from ffmpeg."""
 CHAPTERS = """;FFMETADATA1
-title=A film
 [CHAPTER]
 TIMEBASE=1/1000
 START=0
 END=2500
-title=Begin = "first"
 [CHAPTER]
 TIMEBASE=1/1000
 START=2500
@@ -229,7 +229,8 @@ class FilmShelf:
         run_ffmpeg(
             *(*inputs, *maps, "-map_chapters", "3", "-c", "copy", "-c:a:1", "flac", "-ac:a:1", "1", "-c:s:0", "ass"),
             *("-c:s:1", "srt", "-attach", str(font), "-metadata:s:t:0", "mimetype=application/x-truetype-font"),
-            *("-metadata:s:a:0", "language=deu", "-metadata:s:a:0", "title=Übertragung: Ton"),
+            *("-metadata:s:a:0", "language=deu", "-metadata:s:a:0", "title=Übertragung: Ton\\"),
+            *("-metadata", f"title={TITLE}", "-metadata:c:0", 'title=[Begin] = "first"\\'),
             *("-metadata:s:a:1", "language=eng", "-metadata:s:s:0", "language=deu", "-metadata:s:s:1", "language=fra"),
             *("-disposition:a:0", "0", "-disposition:a:1", "default+comment", "-disposition:s:1", "forced"),
             str(path),

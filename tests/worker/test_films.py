@@ -10,7 +10,7 @@ from google.cloud import storage
 
 from encoding_contract.profile import Profile
 from tests.corpus import encode_film, load_profile
-from tests.worker.films import RECIPES, FilmShelf
+from tests.worker.films import RECIPES, TITLE, FilmShelf
 from tests.worker.looks import (
     check_frames,
     check_sound,
@@ -82,7 +82,7 @@ def test_tracks_languages_chapters_and_attachments_arrive(films: FilmShelf, cont
     assert read_chapters(output) == read_chapters(source)
     assert len(read_chapters(output)) == 2
     with open_film(output) as film:
-        assert film.metadata["title"] == "A film"
+        assert film.metadata["title"] == TITLE
     if container == "mp4":
         assert [left["what"].split()[0] for left in report["left_out"]] == ["attachment"]
         return

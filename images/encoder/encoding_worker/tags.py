@@ -58,8 +58,10 @@ def write_tags(
 
 
 def _tag_lines(tags: Mapping[str, str], keep: Sequence[str] = ()) -> list[str]:
+    # ffmpeg takes a line's end after any backslash for a part of the text, also where that backslash is itself escaped;
+    # after a zero it does not, and the text ends there.
     return [
-        f"{_escape(key)}={_escape(value)}"
+        f"{_escape(key)}={_escape(value)}" + ("\0" if value.endswith("\\") else "")
         for key, value in tags.items()
         if (key in keep or not _STALE.fullmatch(key)) and len(value) <= _LONGEST and "\0" not in value
     ]
@@ -67,4 +69,4 @@ def _tag_lines(tags: Mapping[str, str], keep: Sequence[str] = ()) -> list[str]:
 
 def _escape(text: str) -> str:
     # [ too: a key that began with it would be taken for the head of a section.
-    return re.sub(r"([=;#\\\n\[])", r"\\\1", text)
+    return re.sub(r"([=;#\\\n\r\[])", r"\\\1", text)
