@@ -94,6 +94,10 @@ RECIPES = [
         (*H264, "-vf", "select='not(eq(mod(n\\,7)\\,3))*not(between(n\\,60\\,80))'", "-fps_mode", "vfr", "-g", "20"),
     ),
     Recipe(
+        "slow end.mkv",
+        (*H264, "-vf", "select='lt(n\\,10)+not(mod(n\\,12))',setpts=PTS+1", "-fps_mode", "vfr", "-g", "20"),
+    ),
+    Recipe(
         "interlaced.mkv",
         (*H264, "-vf", "setfield=tff", "-flags", "+ilme+ildct", "-x264-params", f"tff=1:{CLOSED_GOP}"),
         rate="30000/1001",

@@ -51,6 +51,10 @@ def test_every_frame_and_every_sound_arrives(films: FilmShelf, quick: Profile, r
         ("open gop.mp4", "h264-1080p", {"container": "mp4", "video": {"preset": "fast"}}),
         ("late start.ts", "h265-1080p", {"video": {"preset": "ultrafast", "crf": 16}}),
         ("variable rate.mp4", "av1-1080p", {"container": "mp4", "video": {"preset": "12", "crf": 20}}),
+        # Frames that are decoded before they are shown, where their rate changes.
+        ("variable rate.mp4", "h264-1080p", {"container": "mp4", "video": {"preset": "veryfast", "crf": 16}}),
+        ("slow end.mkv", "h264-1080p", {"container": "mp4", "video": {"preset": "veryfast", "crf": 16}}),
+        ("slow end.mkv", "h265-1080p", {"container": "mp4", "video": {"preset": "fast", "crf": 16}}),
         ("odd size.webm", "vp9-720p-webm", {"video": {"crf": 16, "options": {"deadline": "realtime", "cpu-used": 8}}}),
         ("plain.mp4", "h264-1080p", {"video": {"bitrate_kbps": 900, "preset": "ultrafast"}}),
         ("plain.mp4", "whole-file", {"audio": {"codec": "copy", "bitrate_kbps": None}}),

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from math import lcm
 from pathlib import Path
 from typing import TypeAlias
@@ -35,6 +35,8 @@ from encoding_worker.timeline import shift_to_middle
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 
 _MILLISECOND = Fraction(1, 1000)
+_FINE = Fraction(1, 16000)
+"""The coarsest tick in MP4: between frames a millisecond apart there is room for what is decoded before it is shown."""
 
 MOST_MOVED = 20
 """Ticks of the container by which a frame may be moved to lie after the one before it."""
@@ -76,7 +78,7 @@ class Joiner:
             return _MILLISECOND
         # MP4 counts ticks of 1/timescale: a base of 1001/24000 becomes 1/24000.
         base = Fraction(1, Fraction(track.time_base).denominator)
-        return base if base <= _MILLISECOND else Fraction(1, base.denominator * -(-1000 // base.denominator))
+        return base if base <= _FINE else Fraction(1, base.denominator * -(-_FINE.denominator // base.denominator))
 
     @property
     def format(self) -> str:
@@ -92,6 +94,15 @@ class Joiner:
         for _, _, packet in heapq.merge(*flows, key=lambda item: item[:2]):
             output.mux(packet)
         output.close()
+
+    def is_steady(self, position: int) -> bool:
+        """Say whether a track's frames all lie equally far apart, but for a tick by rounding."""
+        times = self.times[position]
+        gaps = array("q", (after - before for before, after in pairwise(times)))
+        return not gaps or max(gaps) - min(gaps) <= 1
+
+    def _reordered(self, position: int) -> int:
+        return max(joined.manifest.reordered for joined in self._tracks[position])
 
     def _add_stream(self, output: OutputContainer, position: int) -> VideoStream:
         first = self._tracks[position][0]
@@ -124,8 +135,7 @@ class Joiner:
         """Yield a track's packets in decoding order, each with its decoding time in nanoseconds, rounded down."""
         base = self.bases[position]
         tick_ns = base * 1_000_000_000
-        reordered = max(joined.manifest.reordered for joined in self._tracks[position])
-        clock = _Clock(self.times[position], reordered)
+        clock = _Clock(self.times[position], self._reordered(position))
         headers: bytes | None = None
         for joined, path in self._fetch_in_order(self._tracks[position]):
             ranks = self._rank(joined, path)
@@ -170,6 +180,8 @@ class Joiner:
         Two frames within one tick of the container are moved apart by a tick; more than that is refused.
         """
         track = self._plan.tracks[position]
+        # In MP4 what is decoded before it is shown gets times between the first two frames ("mux").
+        room = self._reordered(position) + 1 if self._container is Container.MP4 else 1
         source_base, shift = Fraction(track.time_base), self._shift(position, base)
         times = array("q")
         moved = 0
@@ -180,7 +192,8 @@ class Joiner:
         for joined in self._tracks[position]:
             for pts in joined.times:
                 exact = (2 * (pts * ticks + before) + over) // (2 * over)
-                times.append(max(exact, times[-1] + 1) if times else exact)
+                least = exact if not times else times[-1] + (room if len(times) == 1 else 1)
+                times.append(max(exact, least))
                 moved = max(moved, times[-1] - exact)
         if moved > MOST_MOVED:
             raise UnsupportedEncoding(

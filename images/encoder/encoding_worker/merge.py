@@ -14,7 +14,7 @@ from encoding_contract.errors import ProofFailed, SourceGone
 from encoding_contract.job import Content, ObjectAddress
 from encoding_contract.manifest import AudioManifest, ChunkManifest, Timing
 from encoding_contract.objects import output_name, report_name
-from encoding_contract.plan import Plan, SourceStream, StreamKind
+from encoding_contract.plan import Plan, SourceStream
 from encoding_contract.profile import Container
 from encoding_contract.quality import sum_up
 from encoding_contract.report import LeftOut, Report, ReportedChunk, publication_metadata
@@ -22,6 +22,7 @@ from encoding_worker.alpha import is_replaced
 from encoding_worker.audio import ensure_audio
 from encoding_worker.chart import BitFlow
 from encoding_worker.cues import list_cut_cues
+from encoding_worker.demuxing import open_media
 from encoding_worker.encode import ensure_chunk, remake_from_source
 from encoding_worker.framecheck import check_frames, compare_overlap, load_frames, own_frames
 from encoding_worker.framelist import Frame
@@ -30,7 +31,7 @@ from encoding_worker.holding import list_left_out
 from encoding_worker.join import JoinedChunk, Joiner
 from encoding_worker.mux import Sides, extract_subtitles, held_subtitles, mux_film
 from encoding_worker.pictures import publish_pictures
-from encoding_worker.proof import Proof
+from encoding_worker.proof import Proof, Sound, read_sound
 from encoding_worker.store import content_of
 from encoding_worker.task import Task, program_version
 
@@ -63,8 +64,7 @@ def merge(task: Task) -> Report:
     gathered = _gather(task, plan)
     audio = ensure_audio(task, plan)
     path = task.scratch / f"film.{task.job.profile.container.value}"
-    command, flow = _mux(task, plan, gathered, audio, path)
-    sounds = _encoded_streams(plan, audio)
+    command, flow, sounds = _mux(task, plan, gathered, audio, path)
     proof = Proof(task, plan, gathered.tracks, sounds, path)
     gathered.proof += proof.run()
     for line in gathered.proof:
@@ -115,7 +115,9 @@ def _gather(task: Task, plan: Plan) -> _Gathered:
     return gathered
 
 
-def _mux(task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, path: Path) -> tuple[str, BitFlow]:
+def _mux(
+    task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, path: Path
+) -> tuple[str, BitFlow, list[Sound]]:
     sounds: list[tuple[SourceStream, Path]] = []
     by_index = {stream.index: stream for stream in plan.streams}
     for number, track in enumerate(audio.tracks):
@@ -134,15 +136,13 @@ def _mux(task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, path
             door.check()
             raise
         door.check()
-    for _, sound in sounds:
+    heard: list[Sound] = []
+    for stream, sound in sounds:
+        with open_media(f"file:{sound}", sound.name) as media:
+            heard.append(read_sound(media, 0, stream))
         sound.unlink()
     logger.info("job %s: %s", task.job.id, command)
-    return command, joiner.flow
-
-
-def _encoded_streams(plan: Plan, audio: AudioManifest) -> list[SourceStream]:
-    encoded = {track.stream for track in audio.tracks}
-    return [stream for stream in plan.streams_of(StreamKind.AUDIO) if stream.index in encoded]
+    return command, joiner.flow, heard
 
 
 def _publish(task: Task, plan: Plan, gathered: _Gathered, audio: AudioManifest, film: _Film) -> Report:

@@ -23,6 +23,13 @@ from encoding_worker.timeline import LEAD_S, seconds_text, shift_to_middle
 
 _FORMATS = {Container.MKV: "matroska", Container.MP4: "mp4", Container.WEBM: "webm"}
 
+_DECODE_FROM_START = "setts=pts=PTS:dts=if(eq(N\\,0)\\,PTS\\,max(DTS\\,PREV_OUTDTS+1))"
+"""Decodes what is shown later between the first two frames, instead of before the first one.
+
+Nut keeps no decoding times; ffmpeg makes them up from an average frame rate, and where that is not the rate at the
+beginning, the MP4 muxer's edit list moves the whole film against its sound.
+"""
+
 
 @dataclass(frozen=True)
 class Sides:
@@ -93,6 +100,8 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
         place = len(chosen)
         if stream.index in films:
             chosen.append(film[f"v:{films[stream.index]}"])
+            if container is Container.MP4 and not joiner.is_steady(films[stream.index]):
+                options[f"bsf:{place}"] = _DECODE_FROM_START
             track = plan.tracks[films[stream.index]]
             if track.sample_aspect_ratio != "1/1":
                 # VP9 and AV1 say nothing of it in their frames, so the container must.

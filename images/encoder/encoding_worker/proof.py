@@ -5,6 +5,7 @@ and a decode of every border.
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from math import lcm
@@ -25,6 +26,46 @@ from encoding_worker.timeline import LEAD_S, shift_to_middle
 
 _DECODED_BEYOND = 2
 """Frames decoded on the far side of a border."""
+_LATE_S = Fraction(2, 1000)
+"""The most by which a sound may lie beside its time: what Matroska's milliseconds and MP4's samples round."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """An encoded audio track as it goes into the film."""
+
+    stream: SourceStream
+    packets: int
+    first_s: Fraction
+    """When its first packet begins."""
+    last_s: Fraction
+    """When its last packet begins."""
+    end_s: Fraction
+    turn_s: Fraction | None
+    """When the first packet begins that is earlier than the one before it."""
+
+
+def read_sound(media: InputContainer, position: int, stream: SourceStream) -> Sound:
+    """Read the times of an audio track's packets.
+
+    Args:
+        media: the file that holds it.
+        position: its place among the audio tracks of that file.
+        stream: the source's stream that it was made of.
+    """
+    track = media.streams.audio[position]
+    base = Fraction(track.time_base or 1)
+    packets, first, last, end = 0, 0, 0, 0
+    turn: int | None = None
+    for packet in media.demux(track):
+        if not packet.size or packet.pts is None:
+            continue
+        if packets and packet.pts < last and turn is None:
+            turn = packet.pts
+        first = first if packets else packet.pts
+        last, end = packet.pts, packet.pts + (packet.duration or 0)
+        packets += 1
+    return Sound(stream, packets, first * base, last * base, end * base, None if turn is None else turn * base)
 
 
 class Proof:
@@ -34,13 +75,11 @@ class Proof:
         task: the merge.
         plan: the plan.
         tracks: for each track its chunks in order, with the times of their frames.
-        audio: the source's audio streams that were encoded.
+        audio: the encoded audio tracks, on the middle clock.
         path: the film.
     """
 
-    def __init__(
-        self, task: Task, plan: Plan, tracks: list[list[JoinedChunk]], audio: list[SourceStream], path: Path
-    ) -> None:
+    def __init__(self, task: Task, plan: Plan, tracks: list[list[JoinedChunk]], audio: list[Sound], path: Path) -> None:
         self._plan = plan
         self._tracks = tracks
         self._audio = audio
@@ -60,8 +99,8 @@ class Proof:
         for position in range(len(self._plan.tracks)):
             self._check_times(position)
             self._check_borders(position)
-        for position, stream in enumerate(self._audio):
-            self._check_audio(position, stream)
+        for position, sound in enumerate(self._audio):
+            self._check_audio(position, sound)
         return self._lines
 
     def _refuse(self, problem: str) -> ProofFailed:
@@ -71,7 +110,7 @@ class Proof:
 
     def _check_streams(self, film: InputContainer) -> None:
         found = describe_streams(film)
-        encoded = {track.stream for track in self._plan.tracks} | {stream.index for stream in self._audio}
+        encoded = {track.stream for track in self._plan.tracks} | {sound.stream.index for sound in self._audio}
         expected = [s for s in self._plan.streams if s.index in encoded or is_held(s, self._container)]
         for kind in (StreamKind.VIDEO, StreamKind.AUDIO, StreamKind.SUBTITLE, StreamKind.ATTACHMENT, StreamKind.COVER):
             wanted = [stream for stream in expected if stream.kind is kind]
@@ -108,15 +147,15 @@ class Proof:
         if len(found) != frames:
             raise self._refuse(f"has {len(found)} frames of video stream {track.stream}, expected {frames}")
         expected = chain.from_iterable(joined.times for joined in self._tracks[position])
-        first = self._tracks[position][0].times[0]
+        shift = shift_to_middle(self._plan) - LEAD_S
         # Rounded to the container's tick, and moved by a tick more where two frames would share one.
         # In whole numbers over one denominator: Fractions of 200,000 frames take seconds.
-        over = lcm(out_base.denominator, base.denominator)
-        out_ticks, ticks = int(out_base * over), int(base * over)
+        over = lcm(out_base.denominator, base.denominator, shift.denominator)
+        out_ticks, ticks, start = int(out_base * over), int(base * over), int(shift * over)
         tolerance = out_ticks * (1 + MOST_MOVED)
         latest = 0
         for number, (got, want) in enumerate(zip(found, expected, strict=True)):
-            late = (got - found[0]) * out_ticks - (want - first) * ticks
+            late = got * out_ticks - want * ticks - start
             latest = max(latest, abs(late))
             if abs(late) > tolerance:
                 raise self._refuse(
@@ -163,29 +202,21 @@ class Proof:
             raise self._refuse(f"gives no frame around tick {at}")
         return decoded
 
-    def _check_audio(self, position: int, stream: SourceStream) -> None:
+    def _check_audio(self, position: int, sound: Sound) -> None:
+        name = f"audio stream {sound.stream.index}"
         with open_media(f"file:{self._path}", self._what) as film:
-            sound = film.streams.audio[position]
-            base = Fraction(sound.time_base or 1)
-            last: int | None = None
-            first: int | None = None
-            for packet in film.demux(sound):
-                if not packet.size or packet.pts is None:
-                    continue
-                if last is not None and packet.pts < last:
-                    raise self._refuse(
-                        f"has audio stream {stream.index} out of order at {float(packet.pts * base):.3f} s"
-                    )
-                first = packet.pts if first is None else first
-                last = packet.pts + (packet.duration or 0)
-        if first is None or last is None:
-            if stream.index in self._silent():
-                return
-            raise self._refuse(f"has no sound in audio stream {stream.index}")
-        self._lines.append(f"audio stream {stream.index}: {float((last - first) * base):.3f} s in one piece")
-
-    def _silent(self) -> set[int]:
-        return set()
+            found = read_sound(film, position, sound.stream)
+        if found.packets == 0:
+            raise self._refuse(f"has no sound in {name}")
+        if found.turn_s is not None:
+            raise self._refuse(f"has {name} out of order at {float(found.turn_s):.3f} s")
+        if found.packets != sound.packets:
+            raise self._refuse(f"has {found.packets} packets of {name}, expected {sound.packets}")
+        for got, want in ((found.first_s, sound.first_s), (found.last_s, sound.last_s)):
+            late = got + LEAD_S - want
+            if abs(late) > _LATE_S:
+                raise self._refuse(f"plays {name} {float(late) * 1000:+.2f} ms off its time at {float(got):.3f} s")
+        self._lines.append(f"{name}: {float(found.end_s - found.first_s):.3f} s in one piece")
 
     @staticmethod
     def _video(film: InputContainer, position: int) -> VideoStream:
