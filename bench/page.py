@@ -34,7 +34,6 @@ IDEAS = """## Ideas that others proved, and what came of them here
 """
 
 MISSES = {
-    "quality": "a border's luck with SVT-AV1's grid of keyframes weighs more than the border itself.",
     "split": "`cp` copies within the kernel; split reads and writes by HTTP, counts every frame, computes checksums. "
     'Only to carry the same bytes takes Google\'s own client longer ("against carrying the bytes"). By function: '
     "{profile}.",

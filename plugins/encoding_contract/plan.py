@@ -103,6 +103,8 @@ class VideoTrack(Document):
     sample_aspect_ratio: str = Field(default="1/1", pattern=_RATIO)
     rotation_deg: int = 0
     """Clockwise turn that a player makes."""
+    is_mirrored: bool = False
+    """Whether a player swaps left and right, after that turn."""
     field_order: str = "progressive"
     """``progressive``, ``tt`` (top field first) or ``bb``."""
     colour: Colour = Colour()

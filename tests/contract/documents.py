@@ -194,6 +194,7 @@ def plans(draw: st.DrawFn) -> Plan:
                 frame_rate="30000/1001",
                 sample_aspect_ratio=draw(_fractions),
                 rotation_deg=draw(st.sampled_from([0, 90, 180, 270])),
+                is_mirrored=draw(st.booleans()),
                 field_order=draw(st.sampled_from(["progressive", "tt", "bb"])),
                 colour=draw(st.builds(Colour, primaries=st.none() | st.integers(1, 22))),
                 mastering_display=draw(st.none() | displays),

@@ -93,6 +93,8 @@ RECIPES = [
         "variable rate.mp4",
         (*H264, "-vf", "select='not(eq(mod(n\\,7)\\,3))*not(between(n\\,60\\,80))'", "-fps_mode", "vfr", "-g", "20"),
     ),
+    Recipe("raw.mov", ("-c:v", "rawvideo", "-pix_fmt", "uyvy422"), ("-c:a", "pcm_s16le")),
+    Recipe("photos.mov", ("-c:v", "tiff"), ("-c:a", "pcm_s16le")),  # each with EXIF
     Recipe(
         "slow end.mkv",
         (*H264, "-vf", "select='lt(n\\,10)+not(mod(n\\,12))',setpts=PTS+1", "-fps_mode", "vfr", "-g", "20"),
@@ -172,6 +174,7 @@ class FilmShelf:
         self._recipes = {recipe.name: recipe for recipe in (*RECIPES, *PARTS)}
         self._special = {
             "rotated.mp4": self._rotate,
+            "mirrored.mp4": self._mirror,
             "many tracks.mkv": self._gather_tracks,
             "one behind another.ts": self._put_behind,
             "two sizes.ts": self._change_size,
@@ -213,6 +216,10 @@ class FilmShelf:
 
     def _rotate(self, path: Path) -> None:
         run_ffmpeg("-display_rotation", "90", "-i", str(self["plain.mp4"]), "-c", "copy", "-map", "0", str(path))
+
+    def _mirror(self, path: Path) -> None:
+        turn = ("-display_rotation", "-90", "-display_hflip")
+        run_ffmpeg(*turn, "-i", str(self["plain.mp4"]), "-c", "copy", "-map", "0", str(path))
 
     def _put_behind(self, path: Path) -> None:
         first, second = self["first half.ts"], self["second half.ts"]

@@ -41,7 +41,7 @@ def test_every_frame_and_every_sound_arrives(films: FilmShelf, quick: Profile, r
         assert [said.kind for said in listen_to_what_is_said(output)] == ["video"]
     assert report["left_out"] == []
     assert report["damage"] == []
-    few = recipe.name in ("single frame.mp4", "one keyframe.mkv", "screen.mkv")
+    few = recipe.name in ("single frame.mp4", "one keyframe.mkv", "screen.mkv", "photos.mov")
     assert (len(report["chunks"]) == 1) == few
 
 
@@ -113,6 +113,17 @@ def test_a_turned_film_stays_turned(films: FilmShelf, container: str, tmp_path: 
     with open_film(source) as before, open_film(output) as after:
         turns = [next(film.decode(video=0)).rotation for film in (before, after)]
     assert turns == [90, 90]
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_a_mirrored_film_stays_mirrored(films: FilmShelf, container: str, tmp_path: Path) -> None:
+    source = films["mirrored.mp4"]
+    overrides = {"chunk_s": 2, "container": container, "video": {"preset": "ultrafast", "crf": 16}}
+    output, _ = encode(source, load_profile("h264-1080p", overrides), tmp_path)
+    check_frames(source, output)
+    with open_film(source) as before, open_film(output) as after:
+        matrices = [bytes(next(film.decode(video=0)).side_data["DISPLAYMATRIX"]) for film in (before, after)]
+    assert matrices[0] == matrices[1]
 
 
 def test_an_anamorphic_film_keeps_its_aspect(films: FilmShelf, quick: Profile, tmp_path: Path) -> None:

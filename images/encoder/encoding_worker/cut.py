@@ -73,7 +73,7 @@ def compare_piece(piece: Piece, cut: Cut, name: str) -> str:
     is_cut_short = not cut.is_whole_reference and known[-1] is cut.reference[-1]
     until = known[-1].pts if is_cut_short else None
     try:
-        found = decode_piece(piece, Fraction(cut.track.time_base), f"{name} piece {piece.index}", until)
+        found = decode_piece(piece, cut.track, f"{name} piece {piece.index}", until)
     except EncoderFault as fault:
         return f"piece {piece.index} does not decode: {fault}"
     end = piece.end_pts
@@ -92,13 +92,25 @@ def compare_piece(piece: Piece, cut: Cut, name: str) -> str:
     return ""
 
 
-def decode_piece(piece: Piece, time_base: Fraction, what: str, until_pts: int | None = None) -> list[Frame]:
+def decode_piece(piece: Piece, track: VideoTrack, what: str, until_pts: int | None = None) -> list[Frame]:
     """Decode a piece, pre-roll included, to its end or to a PTS; PTS are the source's."""
+    time_base = Fraction(track.time_base)
+    # The same bytes in another format would be another picture: a container may not know which one raw video has.
+    pixels = f",format={track.pixel_format}"
     trim = "" if until_pts is None else f",trim=end_pts={until_pts - piece.offset + 1}"
     run = run_ffmpeg(
         [
             *("-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0"),
-            *("-vf", PIECE_CLOCK + trim, "-fps_mode", "passthrough", "-enc_time_base", "filter", "-flush_packets", "1"),
+            *(
+                "-vf",
+                PIECE_CLOCK + trim + pixels,
+                "-fps_mode",
+                "passthrough",
+                "-enc_time_base",
+                "filter",
+                "-flush_packets",
+                "1",
+            ),
             *("-f", "framecrc", "-"),
         ],
         what,

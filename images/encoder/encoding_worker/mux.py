@@ -86,8 +86,10 @@ def mux_film(task: Task, plan: Plan, joiner: Joiner, sides: Sides, door: SourceD
     # The joined film lies behind the middle clock by less than a tick.
     film_options: dict[str, str | None] = {"copyts": None, "itsoffset": seconds_text(-joiner.shift_error())}
     for position, track in enumerate(plan.tracks):
-        if track.rotation_deg:
+        if track.rotation_deg or track.is_mirrored:
             film_options[f"display_rotation:v:{position}"] = str(-track.rotation_deg)
+        if track.is_mirrored:
+            film_options[f"display_hflip:v:{position}"] = None
     film = ffmpeg.input("pipe:0", format=joiner.format, **film_options)
     sounds = {stream.index: ffmpeg.input(f"file:{path}", copyts=None) for stream, path in sides.audio}
     subtitles = ffmpeg.input(f"file:{sides.subtitles}", copyts=None) if sides.subtitles else None

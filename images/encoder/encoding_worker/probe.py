@@ -5,6 +5,7 @@ Facts come from the demuxer and from the first decoded frames, never from a file
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 import struct
@@ -13,7 +14,7 @@ from typing import cast
 
 import av
 from av.container import InputContainer
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, Type
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -120,6 +121,7 @@ def describe_track(url: str, name: str, stream: VideoStream, frame: VideoFrame) 
     pixel_format = frame.format.name
     is_deep_alpha = bool(re.match(r"yuva|gbrap|rgba|argb|bgra|abgr|ya\d|pal8", pixel_format))
     is_side_alpha = context.codec.canonical_name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1"
+    rotation_deg, is_mirrored = _orientation(frame)
     aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1)
     return VideoTrack(
         stream=stream.index,
@@ -130,8 +132,8 @@ def describe_track(url: str, name: str, stream: VideoStream, frame: VideoFrame) 
         has_alpha=is_deep_alpha or is_side_alpha,
         frame_rate=_text(_frame_rate(stream)),
         sample_aspect_ratio=_text(aspect if aspect > 0 else Fraction(1)),
-        # ffmpeg counts a display matrix's turn counterclockwise.
-        rotation_deg=-int(frame.rotation) % 360,
+        rotation_deg=rotation_deg,
+        is_mirrored=is_mirrored,
         field_order=_field_order(url, name, stream.index),
         colour=_colour(frame),
         mastering_display=_mastering_display(frame),
@@ -142,6 +144,19 @@ def describe_track(url: str, name: str, stream: VideoStream, frame: VideoFrame) 
         end_pts=1,
         cut="pts",
     )
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """Return how far a player turns the picture clockwise, in degrees, and whether it then swaps left and right.
+
+    Read from the display matrix (libavutil/display.h): x' = ax + cy, y' = bx + dy.
+    """
+    raw = _side_data(frame, "DISPLAYMATRIX")
+    if raw is None:
+        return 0, False
+    a, b, _, c, d, *_ = struct.unpack_from("=9i", raw)
+    is_mirrored = a * d - b * c < 0
+    return round(math.degrees(math.atan2(b, -a if is_mirrored else a))) % 360, is_mirrored
 
 
 def first_frame(container: InputContainer, stream: VideoStream, name: str) -> VideoFrame:
@@ -231,6 +246,18 @@ def _light_level(frame: VideoFrame) -> LightLevel | None:
         return None
     content, average = struct.unpack_from("=2I", raw)
     return LightLevel(max_content=content, max_frame_average=average)
+
+
+def _name_unknown_type(cls: type[Type], number: int) -> Type:
+    member = object.__new__(cls)
+    member._name_ = f"UNKNOWN_{number}"
+    member._value_ = number  # type: ignore[assignment]
+    return member
+
+
+# PyAV reads no side data at all of a frame that has a kind which it does not know: EXIF of a camera's MJPEG, the views
+# of MV-HEVC. An enumeration asks this method for what it lacks.
+Type._missing_ = classmethod(_name_unknown_type)  # type: ignore[assignment]
 
 
 def _side_data(frame: VideoFrame, name: str) -> bytes | None:

@@ -78,7 +78,7 @@ def take_stills(film: Path, track: VideoTrack, frames: int, folder: Path, what: 
     # JPEG knows one matrix only, and full range.
     jpeg = "scale=out_color_matrix=smpte170m:out_range=full,format=yuvj420p"
     graph = (
-        f"[0:v]{_colours(track)},{_turn(track.rotation_deg)}setsar=1,split[a][b];"
+        f"[0:v]{_colours(track)},{_turn(track)}setsar=1,split[a][b];"
         f"[a]scale={_TILE_WIDTH}:-2:flags=area,tile={columns}x{rows}:padding=4:margin=4:color=0x181818,{jpeg}[sheet];"
         # The frame whose colours are nearest to those of all: seldom a black one.
         f"[b]thumbnail=n={max(2, len(pictures))},{jpeg}[thumb]"
@@ -166,5 +166,6 @@ def _colours(track: VideoTrack) -> str:
     )
 
 
-def _turn(rotation_deg: int) -> str:
-    return {90: "transpose=clock,", 180: "hflip,vflip,", 270: "transpose=cclock,"}.get(rotation_deg, "")
+def _turn(track: VideoTrack) -> str:
+    turn = {90: "transpose=clock,", 180: "hflip,vflip,", 270: "transpose=cclock,"}.get(track.rotation_deg, "")
+    return turn + ("hflip," if track.is_mirrored else "")
