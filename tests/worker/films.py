@@ -93,6 +93,8 @@ RECIPES = [
         "variable rate.mp4",
         (*H264, "-vf", "select='not(eq(mod(n\\,7)\\,3))*not(between(n\\,60\\,80))'", "-fps_mode", "vfr", "-g", "20"),
     ),
+    Recipe("lossless sound.mkv", (*H264, "-g", "25"), ("-c:a", "alac")),
+    Recipe("low sound.mkv", (*H264, "-g", "25"), ("-c:a", "libmp3lame", "-ar", "11025")),
     Recipe("raw.mov", ("-c:v", "rawvideo", "-pix_fmt", "uyvy422"), ("-c:a", "pcm_s16le")),
     Recipe("photos.mov", ("-c:v", "tiff"), ("-c:a", "pcm_s16le")),  # each with EXIF
     Recipe(

@@ -58,6 +58,8 @@ def test_every_frame_and_every_sound_arrives(films: FilmShelf, quick: Profile, r
         ("odd size.webm", "vp9-720p-webm", {"video": {"crf": 16, "options": {"deadline": "realtime", "cpu-used": 8}}}),
         ("plain.mp4", "h264-1080p", {"video": {"bitrate_kbps": 900, "preset": "ultrafast"}}),
         ("plain.mp4", "whole-file", {"audio": {"codec": "copy", "bitrate_kbps": None}}),
+        ("lossless sound.mkv", "h264-1080p", {"container": "mp4", "audio": {"codec": "copy", "bitrate_kbps": None}}),
+        ("low sound.mkv", "h264-1080p", {"container": "mp4", "audio": {"codec": "copy", "bitrate_kbps": None}}),
     ],
 )
 def test_every_profile_keeps_every_frame(

@@ -23,7 +23,9 @@ from encoding_worker.timeline import seconds_text, shift_to_middle
 
 logger = logging.getLogger(__name__)
 
-_MP4_COPIES = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "opus", "flac", "alac"})
+_MP4_COPIES = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "opus", "flac"})
+"""Without ALAC: Matroska, in which a track waits, keeps no length of its packets, and MP4 would end before the last."""
+_MP4_LOWEST_MP3_HZ = 16_000
 _WEBM_COPIES = frozenset({"opus", "vorbis"})
 _CONTENT_TYPE = "audio/x-matroska"
 
@@ -195,7 +197,7 @@ def _track_options(task: Task, stream: SourceStream) -> dict[str, str]:
     if codec is AudioCodec.COPY and _can_copy(stream, profile.container):
         return {"c:a": "copy"}
     if codec is AudioCodec.COPY:
-        codec = AudioCodec.OPUS if profile.container is Container.WEBM else AudioCodec.AAC
+        codec = _in_place_of_copy(stream, profile.container)
         logger.warning(
             "job %s audio stream %d: %s cannot hold %s; encoded as %s",
             *(task.job.id, stream.index, profile.container.value, stream.codec, codec.value),
@@ -218,4 +220,13 @@ def _track_options(task: Task, stream: SourceStream) -> dict[str, str]:
 def _can_copy(stream: SourceStream, container: Container) -> bool:
     if container is Container.MKV:
         return stream.codec != "unknown"
-    return stream.codec in (_MP4_COPIES if container is Container.MP4 else _WEBM_COPIES)
+    if container is Container.WEBM:
+        return stream.codec in _WEBM_COPIES
+    is_low = stream.codec == "mp3" and (stream.sample_rate_hz or 0) < _MP4_LOWEST_MP3_HZ
+    return stream.codec in _MP4_COPIES and not is_low
+
+
+def _in_place_of_copy(stream: SourceStream, container: Container) -> AudioCodec:
+    if container is Container.WEBM:
+        return AudioCodec.OPUS
+    return AudioCodec.FLAC if stream.codec == "alac" else AudioCodec.AAC
