@@ -39,7 +39,8 @@ MISSES = {
     "{profile}.",
     "merge": "mkvmerge copies packets of files; merge reads and writes by HTTP, counts every packet and decodes around "
     "each border. mkvmerge in a script that fetches and puts takes as long. By function: {profile}.",
-    "parallel": "the buckets' emulator and the meter run on the workers' own cores; without them it holds.",
+    "parallel": "the buckets' emulator and the meter run on the workers' own cores; of what they leave it holds. What "
+    "a worker does around its encoder: {profile}.",
     "scale": "60 chunks keep 64 workers busy only if all take equally long and nothing comes before or after them; "
     "what each of these costs stands there.",
     "orchestration": "in each of its rounds Airflow's scheduler reads all task instances of a run: {airflow_profile}.",

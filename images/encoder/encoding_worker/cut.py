@@ -95,22 +95,13 @@ def compare_piece(piece: Piece, cut: Cut, name: str) -> str:
 def decode_piece(piece: Piece, track: VideoTrack, what: str, until_pts: int | None = None) -> list[Frame]:
     """Decode a piece, pre-roll included, to its end or to a PTS; PTS are the source's."""
     time_base = Fraction(track.time_base)
+    trim = [] if until_pts is None else [f"trim=end_pts={until_pts - piece.offset + 1}"]
     # The same bytes in another format would be another picture: a container may not know which one raw video has.
-    pixels = f",format={track.pixel_format}"
-    trim = "" if until_pts is None else f",trim=end_pts={until_pts - piece.offset + 1}"
+    filters = ",".join((PIECE_CLOCK, *trim, f"format={track.pixel_format}"))
     run = run_ffmpeg(
         [
             *("-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0"),
-            *(
-                "-vf",
-                PIECE_CLOCK + trim + pixels,
-                "-fps_mode",
-                "passthrough",
-                "-enc_time_base",
-                "filter",
-                "-flush_packets",
-                "1",
-            ),
+            *("-vf", filters, "-fps_mode", "passthrough", "-enc_time_base", "filter", "-flush_packets", "1"),
             *("-f", "framecrc", "-"),
         ],
         what,

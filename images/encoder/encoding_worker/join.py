@@ -35,8 +35,8 @@ from encoding_worker.timeline import shift_to_middle
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 
 _MILLISECOND = Fraction(1, 1000)
-_FINE = Fraction(1, 16000)
-"""The coarsest tick in MP4: between frames a millisecond apart there is room for what is decoded before it is shown."""
+_MP4_TICK = Fraction(1, 16000)
+"""The coarsest one: between frames a millisecond apart there is room for what is decoded before it is shown."""
 
 MOST_MOVED = 20
 """Ticks of the container by which a frame may be moved to lie after the one before it."""
@@ -78,7 +78,9 @@ class Joiner:
             return _MILLISECOND
         # MP4 counts ticks of 1/timescale: a base of 1001/24000 becomes 1/24000.
         base = Fraction(1, Fraction(track.time_base).denominator)
-        return base if base <= _FINE else Fraction(1, base.denominator * -(-_FINE.denominator // base.denominator))
+        return (
+            base if base <= _MP4_TICK else Fraction(1, base.denominator * -(-_MP4_TICK.denominator // base.denominator))
+        )
 
     @property
     def format(self) -> str:
@@ -180,7 +182,7 @@ class Joiner:
         Two frames within one tick of the container are moved apart by a tick; more than that is refused.
         """
         track = self._plan.tracks[position]
-        # In MP4 what is decoded before it is shown gets times between the first two frames ("mux").
+        # In MP4 what is decoded before it is shown has its times between the first two frames (mux.py).
         room = self._reordered(position) + 1 if self._container is Container.MP4 else 1
         source_base, shift = Fraction(track.time_base), self._shift(position, base)
         times = array("q")
