@@ -7,9 +7,9 @@ content.
 **Order:** `find_new_videos` lists output and input once, from the triggerer, and compares them · `start_run` starts the
 encoding runs, oldest video first.
 
-**Input:** `MAPREEL_INPUT`, every `MAPREEL_SCAN_MINUTES` minutes, when started by hand, and at once when the bucket
-tells of a new object (`MAPREEL_EVENTS`, a Pub/Sub subscription). Names that do not end as a video's are passed over and
-counted.
+**Input:** `MAPREEL_INPUT`, every `MAPREEL_SCAN_MINUTES` minutes or when `MAPREEL_SCAN_CRON` says, when started by
+hand, and at once when the bucket tells of a new object (`MAPREEL_EVENTS`, a Pub/Sub subscription). Names that do not
+end as a video's are passed over and counted.
 **Output:** at most `limit` runs of `encode_video`; the others wait for the next scan. A scan with nothing to start ends
 as skipped, which is no fault; its log counts what it saw: unchanged, stale, too young.
 
@@ -44,7 +44,7 @@ settings = load_flow_settings()
 profiles = ProfileFolder(settings.profiles or Path(__file__).parent / "profiles")
 
 # A plain cron string would make intervals of no width, and a backfill needs them.
-schedule: BaseTimetable = CronDataIntervalTimetable(settings.scan_cron, timezone="UTC")
+schedule: BaseTimetable = CronDataIntervalTimetable(settings.scan_schedule, timezone="UTC")
 if settings.events is not None:
     schedule = AssetOrTimeSchedule(timetable=schedule, assets=[watched_input(settings.events)])
 

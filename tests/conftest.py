@@ -18,6 +18,7 @@ from local_stack.settings import StackSettings
 from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 from tests import prepared
+from tests.waiting import no_scan_soon
 
 STACKS = (
     "tests/integration/test_bucket_events.py",
@@ -61,8 +62,7 @@ class StackUnderTest:
     """A stack in a home of its own, driven by its command line as a user drives it."""
 
     def __init__(self, home: Path) -> None:
-        # No scheduled scan comes between a test and its film.
-        self.environment = {**os.environ, "MAPREEL_HOME": str(home), "MAPREEL_SCAN_MINUTES": "1440"}
+        self.environment = {**os.environ, "MAPREEL_HOME": str(home), **no_scan_soon()}
         self.stack = Stack(StackSettings(home=home))
 
     def call(self, *arguments: str, timeout_s: float = 480) -> subprocess.CompletedProcess[str]:

@@ -23,6 +23,7 @@ from local_stack.settings import StackSettings
 from local_stack.stack import RunningStack, Stack
 from local_stack.sweep import marked_processes
 from tests.prepared import prepared
+from tests.waiting import no_scan_soon
 
 VIEWER = "guest"
 
@@ -57,7 +58,7 @@ class RealStack:
             **os.environ,
             "MAPREEL_HOME": str(home),
             "TMPDIR": str(self.scratch),
-            "MAPREEL_SCAN_MINUTES": "1440",
+            **no_scan_soon(),
             "MAPREEL_USERS": f"{VIEWER}:viewer",
             "MAPREEL_PROFILES": str(self._profiles),
             "MAPREEL_DEFAULT_PROFILE": "quick",

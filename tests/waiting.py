@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def no_scan_soon() -> dict[str, str]:
+    """Settings of a stack to which no scheduled scan comes within hours: it would find a test's films before the test.
+
+    No fixed time of the day would do, as tests run at any.
+    """
+    return {"MAPREEL_SCAN_CRON": f"0 {(datetime.now(UTC).hour + 12) % 24} * * *"}
 
 
 def await_that(what: str, look: Callable[[], T | None], timeout_s: float = 180, every_s: float = 0.5) -> T:

@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from croniter import CroniterError, croniter
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from encoding_contract.errors import BadInput
@@ -37,6 +38,15 @@ def _parse_place(value: Any) -> Any:
 _Place = Annotated[Place, NoDecode, BeforeValidator(_parse_place)]
 
 
+def _check_cron(cron: str) -> str:
+    try:
+        # Its next time, too: a 31st of February is well said, and the scheduler would look for it in vain.
+        croniter(cron).get_next()
+    except CroniterError as error:
+        raise ValueError(f"must be a cron expression, such as '0 20 * * 1-5': {error}") from error
+    return cron
+
+
 class FlowSettings(BaseSettings):
     """Settings that have a default."""
 
@@ -48,6 +58,8 @@ class FlowSettings(BaseSettings):
     default_profile: str = "h264-1080p"
     scan_minutes: int = Field(default=5, ge=1, le=1440)
     """Between two scheduled scans; from 60 on whole hours that divide a day."""
+    scan_cron: Annotated[str, AfterValidator(_check_cron)] | None = None
+    """When scheduled scans come, in UTC, where a number of minutes does not say it: every night, on weekdays."""
     events: str | None = Field(default=None, pattern=rf"^(projects/[^/]+/subscriptions/[^/]+|{POLL}[1-9][0-9]{{0,4}})$")
     """The Pub/Sub subscription that the input bucket notifies, or ``poll:SECONDS``; none: the schedule alone."""
     scan_limit: int = Field(default=50, ge=1, le=1000)
@@ -74,8 +86,10 @@ class FlowSettings(BaseSettings):
         return minutes
 
     @property
-    def scan_cron(self) -> str:
+    def scan_schedule(self) -> str:
         """When scheduled scans come, as cron says it."""
+        if self.scan_cron is not None:
+            return self.scan_cron
         if self.scan_minutes < _HOUR:
             return f"*/{self.scan_minutes} * * * *"
         return "0 0 * * *" if self.scan_minutes == _DAY else f"0 */{self.scan_minutes // _HOUR} * * *"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from encoding_client.airflow_client import AirflowClient, TaskInstance
 from encoding_client.tracking import ENCODE_DAG
-from tests.waiting import await_that
+from tests.waiting import await_that, no_scan_soon
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECRETS = "/opt/airflow/secrets"
@@ -29,8 +29,7 @@ class ComposeStack:
             "MAPREEL_PORT_AIRFLOW": str(self.port),
             "MAPREEL_FILMS": str(films),
             "MAPREEL_USER": str(os.getuid()),
-            # No scheduled scan comes between a test and its film.
-            "MAPREEL_SCAN_MINUTES": "1440",
+            **no_scan_soon(),
         }
 
     def call(self, *arguments: str, timeout_s: float = 560, check: bool = True) -> subprocess.CompletedProcess[str]:

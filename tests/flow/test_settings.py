@@ -8,7 +8,7 @@ PLACES = {"MAPREEL_INPUT": "gs://films/in", "MAPREEL_OUTPUT": "gs://films/out/",
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RUNTIME", "INPUT", "OUTPUT", "WORK", "SCAN_MINUTES", "PARALLELISM", "PROFILES"):
+    for name in ("RUNTIME", "INPUT", "OUTPUT", "WORK", "SCAN_MINUTES", "SCAN_CRON", "PARALLELISM", "PROFILES"):
         monkeypatch.delenv(f"MAPREEL_{name}", raising=False)
 
 
@@ -68,13 +68,25 @@ def test_everything_else_has_a_default_and_an_empty_variable_counts_as_none(monk
 @pytest.mark.parametrize(("minutes", "cron"), [("5", "*/5 * * * *"), ("120", "0 */2 * * *"), ("1440", "0 0 * * *")])
 def test_scans_keep_to_the_clock(monkeypatch: pytest.MonkeyPatch, minutes: str, cron: str) -> None:
     monkeypatch.setenv("MAPREEL_SCAN_MINUTES", minutes)
-    assert load_flow_settings().scan_cron == cron
+    assert load_flow_settings().scan_schedule == cron
 
 
 @pytest.mark.parametrize("minutes", ["0", "61", "300", "2880"])
 def test_an_interval_of_scans_that_fits_no_day_is_refused(monkeypatch: pytest.MonkeyPatch, minutes: str) -> None:
     monkeypatch.setenv("MAPREEL_SCAN_MINUTES", minutes)
     with pytest.raises(BadInput, match="MAPREEL_SCAN_MINUTES"):
+        load_flow_settings()
+
+
+def test_scans_come_when_a_cron_expression_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAPREEL_SCAN_CRON", "0 20 * * 1-5")
+    assert load_flow_settings().scan_schedule == "0 20 * * 1-5"
+
+
+@pytest.mark.parametrize("cron", ["at eight", "0 25 * * *", "0 20 * *", "0 0 31 2 *"])
+def test_a_time_that_never_comes_is_refused(monkeypatch: pytest.MonkeyPatch, cron: str) -> None:
+    monkeypatch.setenv("MAPREEL_SCAN_CRON", cron)
+    with pytest.raises(BadInput, match=r"^MAPREEL_SCAN_CRON: must be a cron expression"):
         load_flow_settings()
 
 

@@ -29,7 +29,7 @@ from local_stack.stack import Stack
 from local_stack.sweep import marked_processes
 from tests.bell import Bell, hung_up
 from tests.prepared import prepared
-from tests.waiting import await_that
+from tests.waiting import await_that, no_scan_soon
 
 WAIT_S = 240
 LATE_S = 30
@@ -232,8 +232,7 @@ def running_mapreel(folder: Path, **settings: str) -> Iterator[Mapreel]:
         **os.environ,
         "MAPREEL_HOME": str(home),
         "MAPREEL_PROGRAM": str(program),
-        # No full hour that passes brings a scan between a test and its film.
-        "MAPREEL_SCAN_MINUTES": "1440",
+        **no_scan_soon(),
         "PAPER_NOTES": str(folder / "notes"),
         "MAPREEL_NOTIFY": "webhook:bell",
         "MAPREEL_DEADLINE_H": str(LATE_S / 3600),

@@ -57,7 +57,8 @@ def filled(mapreel: Mapreel) -> Mapreel:
     """After one backfill; one of the two films had come within its interval."""
     mapreel.upload(FILM, chunks=1)
     mapreel.upload("backfill/new.mov", chunks=1)
-    backdate(mapreel, FILM, "2025-06-01T10:30:00Z")
+    # Whatever the hour at which the day's interval begins, this lies in it.
+    backdate(mapreel, FILM, "2025-06-01T23:59:30Z")
     backfill(mapreel, "none")
     (run,) = mapreel.runs_of(FILM)
     assert mapreel.finish("encode_video", run) == "success"

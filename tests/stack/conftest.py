@@ -29,7 +29,9 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="package")
 def harmed_stack(disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
     """One stack, on that disk, for all tests that do harm and leave none behind."""
-    with started(RealStack(disk / "home", tmp_path_factory.mktemp("harmed"), {"MAPREEL_SCAN_MINUTES": "1"})) as stack:
+    with started(
+        RealStack(disk / "home", tmp_path_factory.mktemp("harmed"), {"MAPREEL_SCAN_CRON": "* * * * *"})
+    ) as stack:
         yield stack
 
 

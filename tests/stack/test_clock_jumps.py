@@ -45,7 +45,7 @@ def stack(clock: Path, tmp_path: Path) -> Iterator[RealStack]:
     library = tmp_path / "jumping_clock.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-Wall", "-o", library, SOURCE], check=True)
     jumping = {"LD_PRELOAD": str(library), "JUMPING_CLOCK": str(clock)}
-    with started(RealStack(tmp_path / "home", tmp_path, {"MAPREEL_SCAN_MINUTES": "1", **jumping})) as stack:
+    with started(RealStack(tmp_path / "home", tmp_path, {"MAPREEL_SCAN_CRON": "* * * * *", **jumping})) as stack:
         yield stack
 
 
