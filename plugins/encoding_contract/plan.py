@@ -33,6 +33,15 @@ class StreamKind(StrEnum):
     DATA = "data"
 
 
+class ClockJump(Document):
+    """Where a stream's clock starts again, as in recordings that were put one behind another."""
+
+    position: int = Field(ge=0)
+    """The byte of the source at which the first packet of the new clock lies."""
+    shift: int
+    """Ticks of the stream's time base that are added to its timestamps from there on."""
+
+
 class SourceStream(Document):
     """One stream of the source, as the demuxer describes it."""
 
@@ -47,6 +56,8 @@ class SourceStream(Document):
     sample_rate_hz: int | None = None
     has_usable_times: bool = True
     """Whether an audio track's timestamps run with its samples; where not, the samples alone are the clock."""
+    clock_jumps: tuple[ClockJump, ...] = ()
+    """In the order of their positions; each shift stands for itself, and not on top of the one before."""
     codec_tag: str = ""
     filename: str | None = None
     mimetype: str | None = None

@@ -13,11 +13,13 @@ from encoding_contract.errors import BadInput
 from encoding_contract.manifest import AudioManifest, AudioTrackResult, StoredObject, Timing
 from encoding_contract.model import Document
 from encoding_contract.plan import Plan, SourceStream, StreamKind
-from encoding_contract.profile import AudioCodec, AudioSettings, Container
+from encoding_contract.profile import AudioCodec, AudioSettings, Container, Profile
+from encoding_worker.clock import clock_options
 from encoding_worker.demuxing import input_options
 from encoding_worker.ffmpeg import Run, run_ffmpeg
 from encoding_worker.gateway import open_source
 from encoding_worker.pipes import StorePipe
+from encoding_worker.sounds import LEAST_STEP_S
 from encoding_worker.task import Task, program_version
 from encoding_worker.timeline import seconds_text, shift_to_middle
 
@@ -26,6 +28,10 @@ logger = logging.getLogger(__name__)
 _MP4_COPIES = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "opus", "flac"})
 """Without ALAC: Matroska, in which a track waits, keeps no length of its packets, and MP4 would end before the last."""
 _MP4_LOWEST_MP3_HZ = 16_000
+_MOST_NAMED_CHANNELS = 8
+"""No codec but Opus holds more, and that one keeps them apart, without their names."""
+_SEPARATE_CHANNELS = "255"
+"""Opus' mapping family of channels that stand each for itself: RFC 7845, section 5.1.1.3."""
 _WEBM_COPIES = frozenset({"opus", "vorbis"})
 _CONTENT_TYPE = "audio/x-matroska"
 
@@ -174,7 +180,8 @@ class _Sound:
 
 
 def _run(plan: Plan, sounds: list[_Sound], url: str, what: str) -> Run:
-    source = ffmpeg.input(url, **input_options(url), copyts=None)
+    clock = clock_options(sound.stream for sound in sounds)
+    source = ffmpeg.input(url, **input_options(url), **clock, copyts=None)
     outputs = [
         ffmpeg.output(
             source[str(sound.stream.index)],
@@ -193,28 +200,37 @@ def _run(plan: Plan, sounds: list[_Sound], url: str, what: str) -> Run:
 
 def _track_options(task: Task, stream: SourceStream) -> dict[str, str]:
     profile = task.job.profile
-    codec = profile.audio.codec
-    if codec is AudioCodec.COPY and _can_copy(stream, profile.container):
-        return {"c:a": "copy"}
-    if codec is AudioCodec.COPY:
-        codec = _in_place_of_copy(stream, profile.container)
+    codec = _choose_codec(stream, profile)
+    if codec is not profile.audio.codec:
         logger.warning(
-            "job %s audio stream %d: %s cannot hold %s; encoded as %s",
-            *(task.job.id, stream.index, profile.container.value, stream.codec, codec.value),
+            "job %s audio stream %d (%s, %d channels): goes into %s as %s, which holds it",
+            *(task.job.id, stream.index, stream.codec, stream.channels, profile.container.value, codec.value),
         )
+    if codec is AudioCodec.COPY:
+        return {"c:a": "copy"}
     options = {"c:a": codec.value}
-    # Silence goes into holes of the timeline of more than 30 ms, about where ear and eye part; smaller jitter of
-    # timestamps stays as it is.
-    # Where timestamps run against the samples, that would throw sound away: there the samples are counted.
-    filters = ["aresample=async=1:min_hard_comp=0.030000" if stream.has_usable_times else "asetpts=N/SR/TB+STARTPTS"]
+    # Where timestamps run against the samples, believing them would throw sound away: there the samples are counted.
+    step = f"aresample=async=1:min_hard_comp={seconds_text(LEAST_STEP_S)}"
+    filters = [step if stream.has_usable_times else "asetpts=N/SR/TB+STARTPTS"]
     channels = stream.channels or 2
-    if codec is AudioCodec.OPUS:
+    if codec is AudioCodec.OPUS and channels > _MOST_NAMED_CHANNELS:
+        options["mapping_family"] = _SEPARATE_CHANNELS
+    elif codec is AudioCodec.OPUS:
         # libopus knows no side channels: 5.1(side) and the like are named anew, not mixed.
         filters.append("aformat=channel_layouts=mono|stereo|3.0|quad|5.0|5.1|6.1|7.1")
     options["af"] = ",".join(filters)
     if profile.audio.bitrate_kbps is not None:
         options["b:a"] = f"{max(6, round(profile.audio.bitrate_kbps * max(1, channels) / 2))}k"
     return options
+
+
+def _choose_codec(stream: SourceStream, profile: Profile) -> AudioCodec:
+    """Return the profile's codec for a track, or the one that holds what that cannot."""
+    codec, container = profile.audio.codec, profile.container
+    has_many = (stream.channels or 0) > _MOST_NAMED_CHANNELS
+    if codec is AudioCodec.COPY or (codec is AudioCodec.FLAC and has_many):
+        codec = AudioCodec.COPY if _can_copy(stream, container) else _in_place_of_copy(stream, container)
+    return AudioCodec.OPUS if has_many and codec is not AudioCodec.COPY else codec
 
 
 def _can_copy(stream: SourceStream, container: Container) -> bool:

@@ -32,6 +32,7 @@ from encoding_contract.profile import DamagePolicy, VideoCodec
 from encoding_worker import settings as environment
 from encoding_worker.alpha import choose_settings
 from encoding_worker.budget import chunk_kbps
+from encoding_worker.clock import clock_options
 from encoding_worker.damage import find_damage
 from encoding_worker.demuxing import input_options, open_media
 from encoding_worker.encoder import check_encoder, encoder_options, with_pass
@@ -166,6 +167,8 @@ class ChunkEncoding:
         settings = self.settings
         threads = environment.threads()
         reading: dict[str, str | int | None] = {**input_options(source.url), "copyts": None, "noautorotate": None}
+        if not source.is_piece:
+            reading |= clock_options([self.plan.streams[self.track.stream]])
         reading["threads"] = threads
         # A new chain of filters at each change of size would count frames from 0 again: scale copes by itself.
         reading["reinit_filter"] = "0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
 
@@ -30,9 +31,18 @@ _FRAME_CUT_CHUNKS = 8
 
 
 def cut_by_frame(
-    task: Task, door: SourceDoor, cut: Cut, position: int, first_index: int, reason: str
+    task: Task, door: SourceDoor, cut: Cut, position: int, first_index: int, reason: str, clock: Mapping[str, str]
 ) -> tuple[VideoTrack, list[Chunk]]:
     """Return a track and its chunks, by the frames of a decode of all of it; the pieces made so far are deleted.
+
+    Args:
+        task: the task.
+        door: the source.
+        cut: the track, of which all packets were read.
+        position: the track's place in the plan.
+        first_index: the index of its first chunk.
+        reason: why it is cut by frame.
+        clock: options that read the source by the film's clock.
 
     Raises:
         DamagedSource: frames are missing, and the profile does not tolerate it.
@@ -43,8 +53,8 @@ def cut_by_frame(
     time_base = Fraction(track.time_base)
     name = f"{task.job.source.address.url} video stream {track.stream}"
     whole = cut.trial.result()
-    if not cut.is_whole_reference:
-        whole = decode_frames(door.url, track.stream, time_base, f"{name}: all frames")
+    if not cut.is_whole_reference or clock:
+        whole = decode_frames(door.url, track.stream, time_base, f"{name}: all frames", clock=clock)
     frames, complaints = whole.frames, find_complaints(whole.messages)
     missing = len(cut.cutter.packets.shown) - len(frames)
     if complaints and missing > 0:

@@ -11,6 +11,7 @@ import ffmpeg
 from encoding_contract.errors import ProofFailed
 from encoding_contract.plan import Plan, SourceStream, StreamKind
 from encoding_contract.profile import Container
+from encoding_worker.clock import clock_options
 from encoding_worker.demuxing import input_options, open_media
 from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.gateway import SourceDoor
@@ -56,7 +57,7 @@ def extract_subtitles(task: Task, plan: Plan, url: str, container: Container) ->
         return None
     path = task.scratch / "subtitles.mkv"
     # -fix_sub_duration would change times; -copyts keeps them.
-    source = ffmpeg.input(url, **input_options(url), copyts=None)
+    source = ffmpeg.input(url, **input_options(url), **clock_options(held), copyts=None)
     options: dict[str, str] = {}
     for position, stream in enumerate(held):
         codec = subtitle_codec(stream, container)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -22,7 +23,14 @@ class Reference:
     messages: list[str]
 
 
-def decode_frames(url: str, stream: int, time_base: Fraction, what: str, most: int | None = None) -> Reference:
+def decode_frames(
+    url: str,
+    stream: int,
+    time_base: Fraction,
+    what: str,
+    most: int | None = None,
+    clock: Mapping[str, str] | None = None,
+) -> Reference:
     """Decode a track from its beginning, in presentation order.
 
     Args:
@@ -31,11 +39,13 @@ def decode_frames(url: str, stream: int, time_base: Fraction, what: str, most: i
         time_base: the track's, in seconds.
         what: what is being done, for messages.
         most: stop after so many frames.
+        clock: options that read the source by the film's clock; its own otherwise.
 
     Raises:
         EncoderFault: ffmpeg failed for a reason that is not the source's.
     """
-    arguments = [part for key, value in input_options(url).items() for part in (f"-{key}", value)]
+    reading = {**input_options(url), **(clock or {})}
+    arguments = [part for key, value in reading.items() for part in (f"-{key}", value)]
     # -copyts and passthrough: the source's own timestamps, none made up, none dropped; -noautorotate: pixels as stored.
     arguments += ["-copyts", "-noautorotate", "-i", url, "-map", f"0:{stream}", "-an", "-sn", "-dn"]
     arguments += ["-fps_mode", "passthrough", "-enc_time_base", "demux"]

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from av.packet import Packet
-from av.stream import Stream
+LEAST_STEP_S = Fraction(18, 1000)
+"""Timestamps that leave the samples' own pace by more are believed: silence goes into holes, and what overlaps is cut.
 
-_MOST_OVERLAP_S = Fraction(1, 2)
-"""Packets that overlap by more than this in all: no clock runs so; the samples themselves are the better clock."""
+Just less than one lost packet of Opus (20 ms) or AAC (21 ms at 48 kHz); smaller jitter stays as it is.
+"""
+
+_MOST_CUT = Fraction(1, 10)
+"""Where more than this of a track would be cut, no clock runs so: the samples themselves are the better one."""
 
 
 class SoundClock:
-    """Watches the packets of one audio track."""
+    """Watches one audio track, and counts what believing its timestamps would cut."""
 
     def __init__(self) -> None:
         self._end: Fraction | None = None
-        self._overlap = Fraction(0)
+        self._cut = Fraction(0)
+        self._length = Fraction(0)
 
-    def take(self, packet: Packet[Stream]) -> None:
-        """Note a packet."""
-        if packet.pts is None or not packet.duration:
-            return
-        base = Fraction(packet.time_base or 1)
-        start = packet.pts * base
-        if self._end is not None and start < self._end:
-            self._overlap += self._end - start
-        self._end = start + packet.duration * base
+    def take(self, start: Fraction, length: Fraction) -> None:
+        """Note a packet: where it starts and how long it is, in seconds."""
+        self._length += length
+        overlap = Fraction(0) if self._end is None else self._end - start
+        if self._end is None or overlap < -LEAST_STEP_S:
+            self._end = start + length
+        elif overlap > LEAST_STEP_S:
+            self._cut += min(overlap, length)
+            self._end = max(self._end, start + length)
+        else:
+            self._end += length
 
     @property
     def is_usable(self) -> bool:
         """Whether the timestamps can be believed."""
-        return self._overlap <= _MOST_OVERLAP_S
+        return self._cut <= _MOST_CUT * self._length

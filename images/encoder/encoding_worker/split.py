@@ -8,11 +8,12 @@ and the track is cut by frame number (frame_cut.py).
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from math import floor
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import av
 from av.container import InputContainer
@@ -23,10 +24,12 @@ from encoding_contract.plan import (
     Chunk,
     CutMethod,
     Plan,
+    SourceStream,
     StreamKind,
     VideoTrack,
     digest_pts,
 )
+from encoding_worker.clock import FilmClock, clock_options
 from encoding_worker.cut import CHECKED_FRAMES, Cut, compare_piece, compare_window, piece_number
 from encoding_worker.demuxing import open_media
 from encoding_worker.frame_cut import cut_by_frame, mean_rate
@@ -34,7 +37,7 @@ from encoding_worker.gateway import SourceDoor, open_source
 from encoding_worker.hanging import hang_watch
 from encoding_worker.interruption import interruption
 from encoding_worker.limits import Limits, PacketWatch
-from encoding_worker.pieces import Piece, PieceCutter
+from encoding_worker.pieces import Piece, PieceCutter, VideoPacket
 from encoding_worker.probe import describe_streams, describe_track, first_frame, is_encodable, take_look
 from encoding_worker.reference import decode_frames
 from encoding_worker.sounds import SoundClock
@@ -94,8 +97,9 @@ def _split(task: Task, door: SourceDoor) -> Plan:
         # One for what the trials decode, one for the pieces: reading goes on meanwhile.
         with ThreadPoolExecutor(max_workers=2) as hands:
             cuts = [_begin(task, door, stream, container, hands, limits) for stream in films]
-            clocks = {s.index: SoundClock() for s in streams if s.kind is StreamKind.AUDIO and s.channels}
-            _feed(container, cuts, clocks, name, limits)
+            sounds = {s.index: SoundClock() for s in streams if s.kind is StreamKind.AUDIO and s.channels}
+            clock = _feed(container, cuts, sounds, name, limits)
+            streams = tuple(_timed(stream, container, clock, sounds.get(stream.index)) for stream in streams)
             duration_us, start_us = container.duration or 0, container.start_time or 0
             demuxer = container.format.name
             chunks: list[Chunk] = []
@@ -103,7 +107,8 @@ def _split(task: Task, door: SourceDoor) -> Plan:
             for position, cut in enumerate(cuts):
                 for settled in cut.settled:
                     settled.result()
-                track, own = _finish(task, door, cut, position, len(chunks))
+                jumps = clock_options([streams[cut.track.stream]])
+                track, own = _finish(task, door, cut, position, len(chunks), jumps)
                 tracks.append(track)
                 chunks += own
     first = tracks[0]
@@ -114,12 +119,7 @@ def _split(task: Task, door: SourceDoor) -> Plan:
         container=demuxer,
         duration_us=int(first.seconds(first.end_pts - first.first_pts) * 1_000_000) or duration_us,
         start_us=start_us,
-        streams=tuple(
-            stream.model_copy(update={"has_usable_times": clocks[stream.index].is_usable})
-            if stream.index in clocks
-            else stream
-            for stream in streams
-        ),
+        streams=streams,
         tracks=tuple(tracks),
         chunks=tuple(chunks),
         damage=tuple(spot for cut in cuts for spot in cut.damage),
@@ -171,28 +171,51 @@ def _settle(task: Task, cut: Cut, piece: Piece, path: Path) -> None:
     path.unlink()
 
 
-def _feed(container: InputContainer, cuts: list[Cut], clocks: dict[int, SoundClock], name: str, limits: Limits) -> None:
-    takers: dict[int, Any] = {cut.cutter.stream.index: cut.cutter for cut in cuts} | clocks
-    watches = {index: PacketWatch(limits, container.streams[index], name) for index in takers}
+def _feed(
+    container: InputContainer, cuts: list[Cut], sounds: dict[int, SoundClock], name: str, limits: Limits
+) -> FilmClock:
+    """Read all packets of the films and sounds, and return the film's clock."""
+    cutters = {cut.cutter.stream.index: cut.cutter for cut in cuts}
+    read = [container.streams[index] for index in (*cutters, *sounds)]
+    watches = {stream.index: PacketWatch(limits, stream, name) for stream in read}
+    clock = FilmClock({stream.index: Fraction(stream.time_base or 1) for stream in read}, cuts[0].track.stream)
     try:
-        for packet in hang_watch.each(container.demux([container.streams[index] for index in takers]), name):
+        for packet in hang_watch.each(container.demux(read), name):
             interruption.check()
-            if packet.size:
-                watches[packet.stream.index].take(packet)
-                takers[packet.stream.index].take(packet)
+            if not packet.size:
+                continue
+            index = packet.stream.index
+            watches[index].take(packet)
+            shift = clock.take(packet)
+            if index in cutters:
+                cutters[index].take(cast(VideoPacket, packet))
+            elif packet.pts is not None and packet.duration:
+                base = Fraction(packet.time_base or 1)
+                sounds[index].take(packet.pts * base + shift, packet.duration * base)
     except av.error.FFmpegError as error:
         # What was read so far is a film, and the decoder's view of its end decides what is one of its frames.
         logger.warning("%s: reading ended early: %s", name, error)
     for cut in cuts:
         cut.cutter.finish()
+    return clock
 
 
-def _finish(task: Task, door: SourceDoor, cut: Cut, position: int, first_index: int) -> tuple[VideoTrack, list[Chunk]]:
+def _timed(stream: SourceStream, container: InputContainer, clock: FilmClock, sound: SoundClock | None) -> SourceStream:
+    """Return a stream with what was found of its timestamps."""
+    base = container.streams[stream.index].time_base
+    jumps = clock.jumps_of(stream.index, base) if base else ()
+    is_usable = sound is None or sound.is_usable
+    return stream.model_copy(update={"clock_jumps": jumps, "has_usable_times": is_usable})
+
+
+def _finish(
+    task: Task, door: SourceDoor, cut: Cut, position: int, first_index: int, clock: Mapping[str, str]
+) -> tuple[VideoTrack, list[Chunk]]:
     packets = cut.cutter.packets
-    reason = packets.fault or cut.mismatch or compare_window(cut)
+    reason = packets.fault or cut.mismatch or compare_window(cut) or ("its clock starts again" if clock else "")
     if reason:
         logger.info("video stream %d is cut by frame number: %s", cut.track.stream, reason)
-        return cut_by_frame(task, door, cut, position, first_index, reason)
+        return cut_by_frame(task, door, cut, position, first_index, reason, clock)
     start = cut.reference[0].pts
     assert start is not None
     chunks: list[Chunk] = []

@@ -1,0 +1,122 @@
+"""One clock for a film whose own starts again in the middle: recordings that were put one behind another.
+
+Split sees every packet in the order of the source, and notes for each stream from which byte on its timestamps are to
+be shifted. Whatever reads the source later shifts them there, before anything else sees them: pictures, sounds and
+subtitles by the same time, or they would drift apart by what one is longer than the other in each recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from av.packet import Packet
+from av.stream import Stream
+
+from encoding_contract.plan import ClockJump, SourceStream
+
+_LEAST_JUMP_S = Fraction(1, 2)
+"""A clock that falls back by less has stumbled, and what lies there is moved or cut by so much."""
+
+_MOST_JUMPS = 1400
+"""A stream with more has no clock: its jumps would be longer than an argument of a program may be (128 KiB)."""
+
+_MOST_TERMS = 50
+"""Of one sum in an expression; ffmpeg takes about twice as many."""
+
+
+@dataclass
+class _StreamClock:
+    """What is known of one stream's clock."""
+
+    base: Fraction
+    last: Fraction | None = None
+    """The last packet's decoding time, as the source has it."""
+    end: Fraction = Fraction(0)
+    """Where what was taken ends, by the film's clock."""
+    part: int = 0
+    """The recording that its last packet belongs to."""
+    begins: list[tuple[int | None, int]] = field(default_factory=list)
+    """At which byte which recording begins, from the second one on."""
+
+
+class FilmClock:
+    """Watches all packets of a film.
+
+    Args:
+        bases: the time base of each stream that is watched, by the stream's index.
+        film: the index of the stream that the others follow.
+    """
+
+    def __init__(self, bases: Mapping[int, Fraction], film: int) -> None:
+        self._streams = {index: _StreamClock(base) for index, base in bases.items()}
+        self._film = film
+        self._shifts = [Fraction(0)]
+        """Of each recording, in seconds."""
+        self._follows = [True]
+        """Of each recording, whether its shift comes from the film's own packets."""
+        self._now = Fraction(0)
+
+    def take(self, packet: Packet[Stream]) -> Fraction:
+        """Take the next packet of the source; return by how many seconds its timestamps are to be shifted."""
+        stream = self._streams[packet.stream.index]
+        if packet.dts is None:
+            return self._shifts[stream.part]  # by what is shown alone, reordered frames would look like jumps
+        at = packet.dts * stream.base
+        shown = at if packet.pts is None else packet.pts * stream.base
+        is_film = packet.stream.index == self._film
+        part = self._part_of(stream, at)
+        if part == stream.part and stream.last is not None and at < stream.last - _LEAST_JUMP_S:
+            self._shifts.append(stream.end - shown)
+            self._follows.append(is_film)
+            part = len(self._shifts) - 1
+        elif is_film and not self._follows[part]:
+            # A sound's first packet came before the picture's.
+            self._shifts[part], self._follows[part] = stream.end - shown, True
+        if part != stream.part:
+            stream.begins.append((packet.pos, part))
+            stream.part = part
+        stream.last = at
+        self._now = at + self._shifts[part]
+        stream.end = max(stream.end, shown + self._shifts[part] + (packet.duration or 0) * stream.base)
+        return self._shifts[part]
+
+    def _part_of(self, stream: _StreamClock, at: Fraction) -> int:
+        """Return in which recording a time lies nearest to what the source had just before."""
+        parts = range(stream.part, len(self._shifts))
+        return min(parts, key=lambda part: abs(at + self._shifts[part] - self._now))
+
+    def jumps_of(self, index: int, base: Fraction) -> tuple[ClockJump, ...]:
+        """Return the jumps of a stream; those of the film where the stream was not watched.
+
+        Args:
+            index: the stream's index.
+            base: its time base, in seconds.
+        """
+        begins = self._streams[index if index in self._streams else self._film].begins
+        jumps = tuple(
+            ClockJump(position=position, shift=round(self._shifts[part] / base))
+            for position, part in begins
+            if position is not None
+        )
+        return jumps if len(jumps) == len(begins) <= _MOST_JUMPS else ()
+
+
+def clock_options(streams: Iterable[SourceStream]) -> dict[str, str]:
+    """Return the options of ffmpeg's program that read streams of the source by the film's clock.
+
+    https://ffmpeg.org/ffmpeg-bitstream-filters.html#setts
+    """
+    return {f"bsf:{stream.index}": _shifting(stream.clock_jumps) for stream in streams if stream.clock_jumps}
+
+
+def _shifting(jumps: tuple[ClockJump, ...]) -> str:
+    # Of what begins together in a container's packet only the first has a position.
+    reached = "0*st(0,max(ld(0),POS))"
+    before = [0, *(jump.shift for jump in jumps)]
+    steps = [f"gte(ld(0),{jump.position})*({jump.shift - last})" for jump, last in zip(jumps, before, strict=False)]
+    sums = [f"({'+'.join(steps[start : start + _MOST_TERMS])})" for start in range(0, len(steps), _MOST_TERMS)]
+    shift = "+".join(sums)
+    shifted = [f"{name.lower()}='{reached}+if(eq({name},NOPTS),{name},{name}+{shift})'" for name in ("PTS", "DTS")]
+    return f"setts={':'.join(shifted)}"
