@@ -109,8 +109,8 @@ class Tape:
             stream=SimpleNamespace(index=stream), pts=time, dts=decoded, duration=1, pos=self._position
         )
         self._position += 10
-        shift = self.clock.take(packet)
-        return None if time is None else time + int(shift)
+        at = self.clock.take(packet)
+        return None if at is None else round(at)
 
     def jumps(self, stream: int) -> list[tuple[int, int]]:
         return [(jump.position, jump.shift) for jump in self.clock.jumps_of(stream, Fraction(1))]

@@ -210,7 +210,7 @@ def _track_options(task: Task, stream: SourceStream) -> dict[str, str]:
         return {"c:a": "copy"}
     options = {"c:a": codec.value}
     # Where timestamps run against the samples, believing them would throw sound away: there the samples are counted.
-    step = f"aresample=async=1:min_hard_comp={seconds_text(LEAST_STEP_S)}"
+    step = f"aresample=async=1:min_hard_comp={LEAST_STEP_S}"
     filters = [step if stream.has_usable_times else "asetpts=N/SR/TB+STARTPTS"]
     channels = stream.channels or 2
     if codec is AudioCodec.OPUS and channels > _MOST_NAMED_CHANNELS:

@@ -16,7 +16,7 @@ from av.stream import Stream
 
 from encoding_contract.plan import ClockJump, SourceStream
 
-_LEAST_JUMP_S = Fraction(1, 2)
+_LEAST_JUMP_S = 0.5
 """A clock that falls back by less has stumbled, and what lies there is moved or cut by so much."""
 
 _MOST_JUMPS = 1400
@@ -28,12 +28,13 @@ _MOST_TERMS = 50
 
 @dataclass
 class _StreamClock:
-    """What is known of one stream's clock."""
+    """What is known of one stream's clock. All times are in ticks of the film's."""
 
-    base: Fraction
-    last: Fraction | None = None
+    scale: float
+    """Ticks of the film's in one of the stream's."""
+    last: float | None = None
     """The last packet's decoding time, as the source has it."""
-    end: Fraction = Fraction(0)
+    end: float = 0
     """Where what was taken ends, by the film's clock."""
     part: int = 0
     """The recording that its last packet belongs to."""
@@ -44,30 +45,48 @@ class _StreamClock:
 class FilmClock:
     """Watches all packets of a film.
 
+    It counts in floating point, for speed; a tick is a whole number there, and so is each shift of the film's.
+
     Args:
-        bases: the time base of each stream that is watched, by the stream's index.
+        bases: the time base of each stream that is watched, in seconds, by the stream's index.
         film: the index of the stream that the others follow.
     """
 
     def __init__(self, bases: Mapping[int, Fraction], film: int) -> None:
-        self._streams = {index: _StreamClock(base) for index, base in bases.items()}
+        self._base = bases[film]
+        self._streams = {index: _StreamClock(float(base / self._base)) for index, base in bases.items()}
         self._film = film
-        self._shifts = [Fraction(0)]
-        """Of each recording, in seconds."""
+        self._least_jump = _LEAST_JUMP_S / float(self._base)
+        self._tick_s = float(self._base)
+        self._shifts = [0.0]
+        """Of each recording."""
         self._follows = [True]
         """Of each recording, whether its shift comes from the film's own packets."""
-        self._now = Fraction(0)
+        self._now = 0.0
 
-    def take(self, packet: Packet[Stream]) -> Fraction:
-        """Take the next packet of the source; return by how many seconds its timestamps are to be shifted."""
-        stream = self._streams[packet.stream.index]
-        if packet.dts is None:
-            return self._shifts[stream.part]  # by what is shown alone, reordered frames would look like jumps
-        at = packet.dts * stream.base
-        shown = at if packet.pts is None else packet.pts * stream.base
-        is_film = packet.stream.index == self._film
-        part = self._part_of(stream, at)
-        if part == stream.part and stream.last is not None and at < stream.last - _LEAST_JUMP_S:
+    def take(self, packet: Packet[Stream]) -> float | None:
+        """Take the next packet of the source.
+
+        Returns:
+            When it is shown or heard, in seconds by the film's clock; ``None`` where it has no time.
+        """
+        index = packet.stream.index
+        stream = self._streams[index]
+        time = packet.dts if packet.pts is None else packet.pts
+        if time is None:
+            return None
+        shown = time * stream.scale
+        if packet.dts is not None:
+            # By what is shown alone, reordered frames would look like jumps.
+            self._follow(stream, packet.dts * stream.scale, shown, packet.pos, index == self._film)
+        shown += self._shifts[stream.part]
+        stream.end = max(stream.end, shown + (packet.duration or 0) * stream.scale)
+        return shown * self._tick_s
+
+    def _follow(self, stream: _StreamClock, at: float, shown: float, position: int | None, is_film: bool) -> None:
+        """Find out which recording a packet belongs to."""
+        part = self._part_of(stream, at) if stream.part < len(self._shifts) - 1 else stream.part
+        if part == stream.part and stream.last is not None and at < stream.last - self._least_jump:
             self._shifts.append(stream.end - shown)
             self._follows.append(is_film)
             part = len(self._shifts) - 1
@@ -75,14 +94,12 @@ class FilmClock:
             # A sound's first packet came before the picture's.
             self._shifts[part], self._follows[part] = stream.end - shown, True
         if part != stream.part:
-            stream.begins.append((packet.pos, part))
+            stream.begins.append((position, part))
             stream.part = part
         stream.last = at
         self._now = at + self._shifts[part]
-        stream.end = max(stream.end, shown + self._shifts[part] + (packet.duration or 0) * stream.base)
-        return self._shifts[part]
 
-    def _part_of(self, stream: _StreamClock, at: Fraction) -> int:
+    def _part_of(self, stream: _StreamClock, at: float) -> int:
         """Return in which recording a time lies nearest to what the source had just before."""
         parts = range(stream.part, len(self._shifts))
         return min(parts, key=lambda part: abs(at + self._shifts[part] - self._now))
@@ -96,7 +113,7 @@ class FilmClock:
         """
         begins = self._streams[index if index in self._streams else self._film].begins
         jumps = tuple(
-            ClockJump(position=position, shift=round(self._shifts[part] / base))
+            ClockJump(position=position, shift=round(Fraction(self._shifts[part]) * self._base / base))
             for position, part in begins
             if position is not None
         )

@@ -178,7 +178,9 @@ def _feed(
     cutters = {cut.cutter.stream.index: cut.cutter for cut in cuts}
     read = [container.streams[index] for index in (*cutters, *sounds)]
     watches = {stream.index: PacketWatch(limits, stream, name) for stream in read}
-    clock = FilmClock({stream.index: Fraction(stream.time_base or 1) for stream in read}, cuts[0].track.stream)
+    bases = {stream.index: Fraction(stream.time_base or 1) for stream in read}
+    ticks = {index: float(base) for index, base in bases.items()}
+    clock = FilmClock(bases, cuts[0].track.stream)
     try:
         for packet in hang_watch.each(container.demux(read), name):
             interruption.check()
@@ -186,12 +188,11 @@ def _feed(
                 continue
             index = packet.stream.index
             watches[index].take(packet)
-            shift = clock.take(packet)
+            at = clock.take(packet)
             if index in cutters:
                 cutters[index].take(cast(VideoPacket, packet))
-            elif packet.pts is not None and packet.duration:
-                base = Fraction(packet.time_base or 1)
-                sounds[index].take(packet.pts * base + shift, packet.duration * base)
+            elif at is not None and packet.duration:
+                sounds[index].take(at, packet.duration * ticks[index])
     except av.error.FFmpegError as error:
         # What was read so far is a film, and the decoder's view of its end decides what is one of its frames.
         logger.warning("%s: reading ended early: %s", name, error)
