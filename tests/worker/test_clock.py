@@ -112,8 +112,12 @@ class Tape:
         at = self.clock.take(packet)
         return None if at is None else round(at)
 
+    def rewind(self, number: int) -> None:
+        """Have the next packet lie so many bytes nearer to the beginning."""
+        self._position -= number
+
     def jumps(self, stream: int) -> list[tuple[int, int]]:
-        return [(jump.position, jump.shift) for jump in self.clock.jumps_of(stream, Fraction(1))]
+        return [(jump.position, jump.shift) for jump in self.clock.jumps_of(stream, Fraction(1)) or ()]
 
 
 def test_the_sound_follows_the_picture_whichever_comes_first() -> None:
@@ -161,6 +165,17 @@ def test_a_sound_that_falls_back_alone_goes_on_and_the_picture_stays() -> None:
 def test_frames_without_a_decoding_time_that_are_shown_out_of_order_are_no_jump() -> None:
     tape = Tape()
     assert [tape.take(PICTURE, time, decoded=None) for time in (0, 4, 2, 1, 3, 8)] == [0, 4, 2, 1, 3, 8]
+
+
+def test_a_jump_that_no_byte_tells_is_left_alone() -> None:
+    """Of chained Ogg, the first packet of a recording has the time of the last one's end."""
+    tape = Tape()
+    for time in (0, 1, 2):
+        tape.take(PICTURE, time)
+    tape.take(PICTURE, 3)
+    tape.rewind(10)
+    tape.take(PICTURE, 0)
+    assert tape.clock.jumps_of(PICTURE, Fraction(1)) is None
 
 
 def test_a_hole_is_no_jump_and_what_has_no_time_none_either() -> None:

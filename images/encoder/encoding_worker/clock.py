@@ -39,7 +39,9 @@ class _StreamClock:
     part: int = 0
     """The recording that its last packet belongs to."""
     begins: list[tuple[int | None, int]] = field(default_factory=list)
-    """At which byte which recording begins, from the second one on."""
+    """At which byte which recording begins, from the second one on; ``None`` where no byte tells it from the last."""
+    reached: int = -1
+    """The byte that the last packet lies at."""
 
 
 class FilmClock:
@@ -94,8 +96,9 @@ class FilmClock:
             # A sound's first packet came before the picture's.
             self._shifts[part], self._follows[part] = stream.end - shown, True
         if part != stream.part:
-            stream.begins.append((position, part))
+            stream.begins.append((position if position is not None and position > stream.reached else None, part))
             stream.part = part
+        stream.reached = max(stream.reached, -1 if position is None else position)
         stream.last = at
         self._now = at + self._shifts[part]
 
@@ -104,8 +107,8 @@ class FilmClock:
         parts = range(stream.part, len(self._shifts))
         return min(parts, key=lambda part: abs(at + self._shifts[part] - self._now))
 
-    def jumps_of(self, index: int, base: Fraction) -> tuple[ClockJump, ...]:
-        """Return the jumps of a stream; those of the film where the stream was not watched.
+    def jumps_of(self, index: int, base: Fraction) -> tuple[ClockJump, ...] | None:
+        """Return the jumps of a stream; those of the film where the stream was not watched; ``None`` if untold.
 
         Args:
             index: the stream's index.
@@ -117,7 +120,7 @@ class FilmClock:
             for position, part in begins
             if position is not None
         )
-        return jumps if len(jumps) == len(begins) <= _MOST_JUMPS else ()
+        return jumps if len(jumps) == len(begins) <= _MOST_JUMPS else None
 
 
 def clock_options(streams: Iterable[SourceStream]) -> dict[str, str]:

@@ -205,8 +205,8 @@ def _timed(stream: SourceStream, container: InputContainer, clock: FilmClock, so
     """Return a stream with what was found of its timestamps."""
     base = container.streams[stream.index].time_base
     jumps = clock.jumps_of(stream.index, base) if base else ()
-    is_usable = sound is None or sound.is_usable
-    return stream.model_copy(update={"clock_jumps": jumps, "has_usable_times": is_usable})
+    is_usable = jumps is not None and (sound is None or sound.is_usable)
+    return stream.model_copy(update={"clock_jumps": jumps or (), "has_usable_times": is_usable})
 
 
 def _finish(
