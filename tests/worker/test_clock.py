@@ -178,6 +178,14 @@ def test_a_jump_that_no_byte_tells_is_left_alone() -> None:
     assert tape.clock.jumps_of(PICTURE, Fraction(1)) is None
 
 
+def test_a_film_that_jumps_all_the_time_has_no_clock() -> None:
+    tape = Tape()
+    for time in range(4000):
+        tape.take(PICTURE, time % 2 * 9)
+    assert tape.clock.jumps_of(PICTURE, Fraction(1)) is None
+    assert tape.clock.jumps_of(TONE, Fraction(1)) == ()
+
+
 def test_a_hole_is_no_jump_and_what_has_no_time_none_either() -> None:
     tape = Tape()
     assert [tape.take(PICTURE, time) for time in (0, 1, 90, None, 91)] == [0, 1, 90, None, 91]

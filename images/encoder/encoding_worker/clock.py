@@ -20,7 +20,7 @@ _LEAST_JUMP_S = 0.5
 """A clock that falls back by less has stumbled, and what lies there is moved or cut by so much."""
 
 _MOST_JUMPS = 1400
-"""A stream with more has no clock: its jumps would be longer than an argument of a program may be (128 KiB)."""
+"""A film with more has no clock: its jumps would be longer than an argument of a program may be (128 KiB)."""
 
 _MOST_TERMS = 50
 """Of one sum in an expression; ffmpeg takes about twice as many."""
@@ -87,6 +87,8 @@ class FilmClock:
 
     def _follow(self, stream: _StreamClock, at: float, shown: float, position: int | None, is_film: bool) -> None:
         """Find out which recording a packet belongs to."""
+        if len(self._shifts) > _MOST_JUMPS + 1:
+            return
         part = self._part_of(stream, at) if stream.part < len(self._shifts) - 1 else stream.part
         if part == stream.part and stream.last is not None and at < stream.last - self._least_jump:
             self._shifts.append(stream.end - shown)
@@ -115,12 +117,14 @@ class FilmClock:
             base: its time base, in seconds.
         """
         begins = self._streams[index if index in self._streams else self._film].begins
+        if not begins:
+            return ()
         jumps = tuple(
             ClockJump(position=position, shift=round(Fraction(self._shifts[part]) * self._base / base))
             for position, part in begins
             if position is not None
         )
-        return jumps if len(jumps) == len(begins) <= _MOST_JUMPS else None
+        return jumps if len(jumps) == len(begins) and len(self._shifts) <= _MOST_JUMPS + 1 else None
 
 
 def clock_options(streams: Iterable[SourceStream]) -> dict[str, str]:
