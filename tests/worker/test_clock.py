@@ -110,7 +110,7 @@ class Tape:
         )
         self._position += 10
         at = self.clock.take(packet)
-        return None if at is None else round(at)
+        return None if at is None else at // 1_000_000_000
 
     def rewind(self, number: int) -> None:
         """Have the next packet lie so many bytes nearer to the beginning."""

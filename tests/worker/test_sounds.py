@@ -16,30 +16,31 @@ from tests.corpus import encode_film, load_profile
 from tests.worker.films import FilmShelf, run_ffmpeg
 from tests.worker.looks import listen, look_at_frames, open_film
 
-PACKET_S = 1024 / 48_000
+MS = 1_000_000
+PACKET = 1_000_000_000 * 1024 // 48_000
 
 
-def is_believed(starts: Iterable[float]) -> bool:
+def is_believed(starts: Iterable[int]) -> bool:
     clock = SoundClock()
     for start in starts:
-        clock.take(start, PACKET_S)
+        clock.take(start, PACKET)
     return clock.is_usable
 
 
 def test_times_that_jitter_are_believed() -> None:
     random = Random(1)
-    times = [number * PACKET_S + random.randint(-8, 8) / 1000 for number in range(3000)]
+    times = [number * PACKET + random.randint(-8, 8) * MS for number in range(3000)]
     assert is_believed(times)
     assert is_believed(times[:1000] + times[1200:])
 
 
 def test_recordings_that_overlap_a_little_are_believed_however_many() -> None:
-    assert is_believed(number * PACKET_S - number // 190 * 0.02 for number in range(100_000))
+    assert is_believed(number * PACKET - number // 190 * 20 * MS for number in range(100_000))
 
 
 def test_times_that_stand_or_crawl_are_not_believed() -> None:
-    assert not is_believed([0.0] * 80)
-    assert not is_believed(number * PACKET_S / 2 for number in range(1000))
+    assert not is_believed([0] * 80)
+    assert not is_believed(number * PACKET // 2 for number in range(1000))
 
 
 @pytest.mark.usefixtures("buckets")

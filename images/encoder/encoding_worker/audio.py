@@ -19,7 +19,7 @@ from encoding_worker.demuxing import input_options
 from encoding_worker.ffmpeg import Run, run_ffmpeg
 from encoding_worker.gateway import open_source
 from encoding_worker.pipes import StorePipe
-from encoding_worker.sounds import LEAST_STEP_S
+from encoding_worker.sounds import LEAST_STEP_NS
 from encoding_worker.task import Task, program_version
 from encoding_worker.timeline import seconds_text, shift_to_middle
 
@@ -210,7 +210,7 @@ def _track_options(task: Task, stream: SourceStream) -> dict[str, str]:
         return {"c:a": "copy"}
     options = {"c:a": codec.value}
     # Where timestamps run against the samples, believing them would throw sound away: there the samples are counted.
-    step = f"aresample=async=1:min_hard_comp={LEAST_STEP_S}"
+    step = f"aresample=async=1:min_hard_comp={LEAST_STEP_NS / 1e9}"
     filters = [step if stream.has_usable_times else "asetpts=N/SR/TB+STARTPTS"]
     channels = stream.channels or 2
     if codec is AudioCodec.OPUS and channels > _MOST_NAMED_CHANNELS:

@@ -16,7 +16,9 @@ from av.stream import Stream
 
 from encoding_contract.plan import ClockJump, SourceStream
 
-_LEAST_JUMP_S = 0.5
+_NS = 1_000_000_000
+
+_LEAST_JUMP_NS = 500_000_000
 """A clock that falls back by less has stumbled, and what lies there is moved or cut by so much."""
 
 _MOST_JUMPS = 1400
@@ -28,13 +30,13 @@ _MOST_TERMS = 50
 
 @dataclass
 class _StreamClock:
-    """What is known of one stream's clock. All times are in ticks of the film's."""
+    """What is known of one stream's clock; all times in nanoseconds."""
 
-    scale: float
-    """Ticks of the film's in one of the stream's."""
-    last: float | None = None
+    base: Fraction
+    """Nanoseconds of one tick."""
+    last: int | None = None
     """The last packet's decoding time, as the source has it."""
-    end: float = 0
+    end: int = 0
     """Where what was taken ends, by the film's clock."""
     part: int = 0
     """The recording that its last packet belongs to."""
@@ -43,11 +45,15 @@ class _StreamClock:
     reached: int = -1
     """The byte that the last packet lies at."""
 
+    def time(self, ticks: int) -> int:
+        """Return a number of ticks in whole nanoseconds."""
+        return ticks * self.base.numerator // self.base.denominator
+
 
 class FilmClock:
     """Watches all packets of a film.
 
-    It counts in floating point, for speed; a tick is a whole number there, and so is each shift of the film's.
+    It counts in nanoseconds, for speed: far finer than any tick, so that a shift of whole ticks is found again.
 
     Args:
         bases: the time base of each stream that is watched, in seconds, by the stream's index.
@@ -55,48 +61,49 @@ class FilmClock:
     """
 
     def __init__(self, bases: Mapping[int, Fraction], film: int) -> None:
-        self._base = bases[film]
-        self._streams = {index: _StreamClock(float(base / self._base)) for index, base in bases.items()}
+        self._streams = {index: _StreamClock(base * _NS) for index, base in bases.items()}
         self._film = film
-        self._least_jump = _LEAST_JUMP_S / float(self._base)
-        self._tick_s = float(self._base)
-        self._shifts = [0.0]
+        self._shifts = [0]
         """Of each recording."""
-        self._follows = [True]
+        self._is_settled = [True]
         """Of each recording, whether its shift comes from the film's own packets."""
-        self._now = 0.0
+        self._now = 0
 
-    def take(self, packet: Packet[Stream]) -> float | None:
+    def take(self, packet: Packet[Stream]) -> int | None:
         """Take the next packet of the source.
 
         Returns:
-            When it is shown or heard, in seconds by the film's clock; ``None`` where it has no time.
+            When it is shown or heard, in nanoseconds by the film's clock; ``None`` where it has no time.
         """
         index = packet.stream.index
         stream = self._streams[index]
-        time = packet.dts if packet.pts is None else packet.pts
-        if time is None:
+        ticks = packet.dts if packet.pts is None else packet.pts
+        if ticks is None:
             return None
-        shown = time * stream.scale
+        shown = stream.time(ticks)
         if packet.dts is not None:
             # By what is shown alone, reordered frames would look like jumps.
-            self._follow(stream, packet.dts * stream.scale, shown, packet.pos, index == self._film)
+            self._follow(stream, stream.time(packet.dts), shown, packet.pos, index == self._film)
         shown += self._shifts[stream.part]
-        stream.end = max(stream.end, shown + (packet.duration or 0) * stream.scale)
-        return shown * self._tick_s
+        stream.end = max(stream.end, shown + self.length(packet))
+        return shown
 
-    def _follow(self, stream: _StreamClock, at: float, shown: float, position: int | None, is_film: bool) -> None:
+    def length(self, packet: Packet[Stream]) -> int:
+        """Return how long a packet is shown or heard, in nanoseconds."""
+        return self._streams[packet.stream.index].time(packet.duration or 0)
+
+    def _follow(self, stream: _StreamClock, at: int, shown: int, position: int | None, is_film: bool) -> None:
         """Find out which recording a packet belongs to."""
         if len(self._shifts) > _MOST_JUMPS + 1:
             return
         part = self._part_of(stream, at) if stream.part < len(self._shifts) - 1 else stream.part
-        if part == stream.part and stream.last is not None and at < stream.last - self._least_jump:
+        if part == stream.part and stream.last is not None and at < stream.last - _LEAST_JUMP_NS:
             self._shifts.append(stream.end - shown)
-            self._follows.append(is_film)
+            self._is_settled.append(is_film)
             part = len(self._shifts) - 1
-        elif is_film and not self._follows[part]:
+        elif is_film and not self._is_settled[part]:
             # A sound's first packet came before the picture's.
-            self._shifts[part], self._follows[part] = stream.end - shown, True
+            self._shifts[part], self._is_settled[part] = stream.end - shown, True
         if part != stream.part:
             stream.begins.append((position if position is not None and position > stream.reached else None, part))
             stream.part = part
@@ -104,7 +111,7 @@ class FilmClock:
         stream.last = at
         self._now = at + self._shifts[part]
 
-    def _part_of(self, stream: _StreamClock, at: float) -> int:
+    def _part_of(self, stream: _StreamClock, at: int) -> int:
         """Return in which recording a time lies nearest to what the source had just before."""
         parts = range(stream.part, len(self._shifts))
         return min(parts, key=lambda part: abs(at + self._shifts[part] - self._now))
@@ -120,7 +127,7 @@ class FilmClock:
         if not begins:
             return ()
         jumps = tuple(
-            ClockJump(position=position, shift=round(Fraction(self._shifts[part]) * self._base / base))
+            ClockJump(position=position, shift=round(Fraction(self._shifts[part], _NS) / base))
             for position, part in begins
             if position is not None
         )

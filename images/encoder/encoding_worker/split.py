@@ -179,7 +179,6 @@ def _feed(
     read = [container.streams[index] for index in (*cutters, *sounds)]
     watches = {stream.index: PacketWatch(limits, stream, name) for stream in read}
     bases = {stream.index: Fraction(stream.time_base or 1) for stream in read}
-    ticks = {index: float(base) for index, base in bases.items()}
     clock = FilmClock(bases, cuts[0].track.stream)
     try:
         for packet in hang_watch.each(container.demux(read), name):
@@ -192,7 +191,7 @@ def _feed(
             if index in cutters:
                 cutters[index].take(cast(VideoPacket, packet))
             elif at is not None and packet.duration:
-                sounds[index].take(at, packet.duration * ticks[index])
+                sounds[index].take(at, clock.length(packet))
     except av.error.FFmpegError as error:
         # What was read so far is a film, and the decoder's view of its end decides what is one of its frames.
         logger.warning("%s: reading ended early: %s", name, error)
@@ -205,7 +204,7 @@ def _timed(stream: SourceStream, container: InputContainer, clock: FilmClock, so
     """Return a stream with what was found of its timestamps."""
     base = container.streams[stream.index].time_base
     jumps = clock.jumps_of(stream.index, base) if base else ()
-    is_usable = jumps is not None and (sound is None or sound.is_usable)
+    is_usable = sound is None or (jumps is not None and sound.is_usable)
     return stream.model_copy(update={"clock_jumps": jumps or (), "has_usable_times": is_usable})
 
 
