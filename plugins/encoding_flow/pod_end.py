@@ -156,4 +156,14 @@ def _not_started(pod: k8s.V1Pod, status: k8s.V1PodStatus) -> PodEnd:
                 reason=f"no node takes it: {condition.reason}: {condition.message}; add a node that fits, or ask for "
                 "less in MAPREEL_POD_TEMPLATE",
             )
-    return PodEnd(kind=EndKind.NOT_STARTED, reason="its container did not start in time; see the events above")
+    if not pod.spec.node_name:
+        scheduler = pod.spec.scheduler_name or "default-scheduler"
+        return PodEnd(
+            kind=EndKind.NOT_STARTED,
+            reason=f"the cluster's scheduler has not looked at it: check that {scheduler} is at work, "
+            "and spec.schedulerName in MAPREEL_POD_TEMPLATE",
+        )
+    return PodEnd(
+        kind=EndKind.NOT_STARTED,
+        reason=f"its container did not start in time on {pod.spec.node_name}; see the events above",
+    )

@@ -93,6 +93,21 @@ def test_an_unschedulable_pod_says_what_the_scheduler_said() -> None:
     assert "2 Insufficient cpu" in end.reason
 
 
+def test_a_pod_that_no_scheduler_looked_at_says_so() -> None:
+    pod = make_live_pod("Pending")
+    pod.spec.node_name = None
+    pod.spec.scheduler_name = "packing-scheduler"
+    end = judge_end(pod)
+    assert end.kind is EndKind.NOT_STARTED
+    assert "packing-scheduler" in end.reason
+
+
+def test_a_pod_that_its_node_does_not_start_names_the_node() -> None:
+    end = judge_end(hold_container(make_live_pod(), "ContainerCreating"))
+    assert end.kind is EndKind.NOT_STARTED
+    assert "node-1" in end.reason
+
+
 def test_a_deadline_is_overtime() -> None:
     pod = make_live_pod("Failed")
     pod.status.reason = "DeadlineExceeded"
