@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from encoding_contract.plan import ClockJump, SourceStream, StreamKind
+from encoding_contract.plan import ClockJump, CutMethod, SourceStream, StreamKind
 from encoding_contract.profile import Profile
-from encoding_worker.clock import FilmClock, clock_options
+from encoding_worker.clock import ClockShift, FilmClock, clock_options
 from encoding_worker.reference import decode_frames
 from tests.corpus import encode_film, load_profile
 from tests.worker.films import CLOSED_GOP, H264, SOUND, FilmShelf, run_ffmpeg
@@ -72,6 +73,26 @@ def listen_as_timed(path: Path) -> list[float]:
     return listen(filled).onsets
 
 
+@pytest.mark.usefixtures("buckets")
+def test_recordings_that_begin_with_an_open_gop_follow_each_other_evenly(
+    films: FilmShelf, quick: Profile, tmp_path: Path
+) -> None:
+    whole, late = tmp_path / "whole.ts", tmp_path / "late.ts"
+    run_ffmpeg(
+        "-i", f"file:{films['plain.mp4']}", *("-c:v", "mpeg2video", "-q:v", "2", "-g", "12", "-bf", "2"), str(whole)
+    )
+    run_ffmpeg("-ss", "2.5", "-i", f"file:{whole}", "-c", "copy", str(late))
+    film = tmp_path / "evenly.ts"
+    film.write_bytes(late.read_bytes() * 3)
+
+    line = encode_film(film, quick, tmp_path / "out.mkv")
+
+    assert line["outcome"] == "encoded", line["error"]
+    assert line["report"]["damage"] == []
+    times = [frame.time or 0 for frame in look_at_frames(tmp_path / "out.mkv")]
+    assert {round(float(b - a), 2) for a, b in pairwise(times)} == {0.04}
+
+
 def test_many_recordings_are_one_film(quick: Profile, make_work: Callable[..., Work], tmp_path: Path) -> None:
     """More than one sum of ffmpeg's expressions takes."""
     run_ffmpeg(
@@ -84,6 +105,9 @@ def test_many_recordings_are_one_film(quick: Profile, make_work: Callable[..., W
 
     (track,) = plan.tracks
     assert (track.frames, track.end_pts - track.first_pts) == (3000, 120 * 90_000)
+    assert (track.cut, track.cut_reason) == (CutMethod.PTS, "")
+    assert len(plan.chunks) == 60
+    assert all(chunk.piece for chunk in plan.chunks)
     assert [len(stream.clock_jumps) for stream in plan.streams] == [119, 119]
 
 
@@ -133,6 +157,28 @@ def test_the_sound_follows_the_picture_whichever_comes_first() -> None:
     assert tape.take(PICTURE, 6) == 105
     assert tape.jumps(PICTURE) == [(80, 99)]
     assert tape.jumps(TONE) == [(70, 99)]
+
+
+def test_pictures_of_an_open_gop_are_shown_after_the_recording_before() -> None:
+    tape = Tape()
+    for time in (100, 101, 102):
+        tape.take(PICTURE, time)
+    tape.take(PICTURE, 12, decoded=9)
+    tape.take(TONE, 10)
+    assert [tape.take(PICTURE, 10), tape.take(PICTURE, 11), tape.take(PICTURE, 15, decoded=12)] == [103, 104, 108]
+    assert tape.take(TONE, 11) == 104
+    assert tape.jumps(PICTURE) == [(30, 93)]
+    assert tape.jumps(TONE) == [(40, 93)]
+
+
+def test_a_recording_that_is_reordered_deeper_waits_for_the_one_before() -> None:
+    shift = ClockShift([ClockJump(position=20, shift=95)])
+    seen = []
+    for position, pts, dts in ((0, 100, 100), (10, 101, 101), (20, 7, 4), (None, 8, 5), (40, None, None), (50, 10, 8)):
+        packet: Any = SimpleNamespace(pos=position, pts=pts, dts=dts)
+        shift.take(packet)
+        seen.append((packet.pts, packet.dts))
+    assert seen == [(100, 100), (101, 101), (102, 101), (103, 101), (None, None), (105, 103)]
 
 
 def test_a_sound_that_lies_behind_the_border_keeps_the_clock_that_it_had() -> None:

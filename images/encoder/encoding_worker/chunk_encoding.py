@@ -244,7 +244,8 @@ class ChunkEncoding:
             frames[:] = mine
         else:
             mine = [f for f in frames if f.pts is not None and chunk.start_pts <= f.pts < chunk.end_pts]
-        damage = find_damage(source.media, source.stream, self.track, chunk, source.offset, messages, self.what)
+        jumps = () if source.is_piece else self.plan.streams[self.track.stream].clock_jumps
+        damage = find_damage(source.media, source.stream, self.track, chunk, source.offset, jumps, messages, self.what)
         got = digest_pts(frame.pts for frame in mine if frame.pts is not None)
         if got != chunk.pts_digest:
             missing = f"{chunk.frames} frames planned, {len(mine)} decoded"

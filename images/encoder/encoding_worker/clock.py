@@ -44,6 +44,8 @@ class _StreamClock:
     """At which byte which recording begins, from the second one on; ``None`` where no byte tells it from the last."""
     reached: int = -1
     """The byte that the last packet lies at."""
+    earliest: int = 0
+    """When the first picture of its recording is shown, as the source has it, as far as was read."""
 
     def time(self, ticks: int) -> int:
         """Return a number of ticks in whole nanoseconds."""
@@ -106,7 +108,11 @@ class FilmClock:
             self._shifts[part], self._is_settled[part] = stream.end - shown, True
         if part != stream.part:
             stream.begins.append((position if position is not None and position > stream.reached else None, part))
-            stream.part = part
+            stream.part, stream.earliest = part, shown
+        elif is_film and part and at <= shown < stream.earliest:
+            # Of an open GOP: it is shown before the keyframe that it stands behind, and after the recording before.
+            self._shifts[part] += stream.earliest - shown
+            stream.earliest = shown
         stream.reached = max(stream.reached, -1 if position is None else position)
         stream.last = at
         self._now = at + self._shifts[part]
@@ -132,6 +138,30 @@ class FilmClock:
             if position is not None
         )
         return jumps if len(jumps) == len(begins) and len(self._shifts) <= _MOST_JUMPS + 1 else None
+
+
+class ClockShift:
+    """Shifts the packets of one stream, read from its beginning, as ``clock_options`` has ffmpeg do.
+
+    Args:
+        jumps: the stream's.
+    """
+
+    def __init__(self, jumps: Iterable[ClockJump]) -> None:
+        self._left = list(reversed(list(jumps)))
+        self._shift = 0
+        self._decoded = -(1 << 62)
+
+    def take(self, packet: Packet[Stream]) -> None:
+        """Shift the next packet."""
+        while self._left and packet.pos is not None and packet.pos >= self._left[-1].position:
+            self._shift = self._left.pop().shift
+        if packet.pts is not None:
+            packet.pts += self._shift
+        if packet.dts is not None:
+            # A recording that reorders deeper than the one before begins to decode before that has ended.
+            self._decoded = max(self._decoded, packet.dts + self._shift)
+            packet.dts = self._decoded
 
 
 def clock_options(streams: Iterable[SourceStream]) -> dict[str, str]:

@@ -31,7 +31,9 @@ class Cut:
     track: VideoTrack
     cutter: PieceCutter
     trial: Future[Reference]
-    """A plain decode of the first frames, made while the packets are read."""
+    """A plain decode of the first frames, made while the packets are read; or of all."""
+    is_whole: bool = False
+    """Whether all were decoded."""
     settled: list[Future[None]] = field(default_factory=list)
     """For each piece its comparison and its upload."""
     contents: dict[int, Content] = field(default_factory=dict)
@@ -40,8 +42,8 @@ class Cut:
     damage: list[str] = field(default_factory=list)
 
     @property
-    def reference(self) -> list[Frame]:
-        """The track's first frames.
+    def known(self) -> list[Frame]:
+        """All frames of the plain decode.
 
         Raises:
             UnreadableSource: there is none.
@@ -52,9 +54,18 @@ class Cut:
         return frames
 
     @property
+    def reference(self) -> list[Frame]:
+        """The track's first frames, which pieces are held against.
+
+        Raises:
+            UnreadableSource: there is none.
+        """
+        return self.known[:CHECKED_FRAMES]
+
+    @property
     def is_whole_reference(self) -> bool:
         """Whether the reference reaches to the track's end."""
-        return len(self.reference) < CHECKED_FRAMES
+        return len(self.known) < CHECKED_FRAMES
 
 
 def piece_number(stream: int, index: int) -> str:
@@ -111,13 +122,13 @@ def decode_piece(piece: Piece, track: VideoTrack, what: str, until_pts: int | No
 
 
 def compare_window(cut: Cut) -> str:
-    """Return why the packets' PTS are not those of the decoded frames, as far as the reference reaches."""
-    decoded = [frame.pts for frame in cut.reference]
+    """Return why the packets' PTS are not those of the decoded frames, as far as these were decoded."""
+    decoded = [frame.pts for frame in cut.known]
     if any(pts is None for pts in decoded) or any(b <= a for a, b in pairwise([p for p in decoded if p is not None])):
         return "decoded frames have no increasing timestamps"
     times = [pts for pts in decoded if pts is not None]
     shown = list(cut.cutter.packets.between(times[0], None))
-    if not cut.is_whole_reference:
+    if not (cut.is_whole or cut.is_whole_reference):
         times = times[:-16]
         shown = shown[: len(times)]
     if times != shown:

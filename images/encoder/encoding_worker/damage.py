@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
 
 import av
 from av.video.frame import VideoFrame
 
-from encoding_contract.plan import Chunk, CutMethod, VideoTrack
+from encoding_contract.plan import Chunk, ClockJump, CutMethod, VideoTrack
+from encoding_worker.clock import ClockShift
 from encoding_worker.demuxing import open_media
 from encoding_worker.hanging import hang_watch
 
@@ -33,6 +35,7 @@ def find_damage(
     track: VideoTrack,
     chunk: Chunk,
     offset: int,
+    jumps: Iterable[ClockJump],
     messages: list[str],
     what: str,
 ) -> list[str]:
@@ -41,9 +44,11 @@ def find_damage(
         return []
     spots: list[str] = []
     number = 0
+    clock = ClockShift(jumps)
     with open_media(media, what) as container:
         source = container.streams[int(stream)]
         for packet in hang_watch.each(container.demux(source), what):
+            clock.take(packet)
             try:
                 with hang_watch.over(what):
                     decoded = packet.decode()

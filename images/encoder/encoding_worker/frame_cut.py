@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
 
@@ -31,7 +30,7 @@ _FRAME_CUT_CHUNKS = 8
 
 
 def cut_by_frame(
-    task: Task, door: SourceDoor, cut: Cut, position: int, first_index: int, reason: str, clock: Mapping[str, str]
+    task: Task, door: SourceDoor, cut: Cut, position: int, first_index: int, reason: str
 ) -> tuple[VideoTrack, list[Chunk]]:
     """Return a track and its chunks, by the frames of a decode of all of it; the pieces made so far are deleted.
 
@@ -42,19 +41,17 @@ def cut_by_frame(
         position: the track's place in the plan.
         first_index: the index of its first chunk.
         reason: why it is cut by frame.
-        clock: options that read the source by the film's clock.
 
     Raises:
         DamagedSource: frames are missing, and the profile does not tolerate it.
     """
-    for index in cut.contents:
-        task.store.delete(task.address(task.objects.piece(piece_number(cut.track.stream, index))))
+    delete_pieces(task, cut)
     track = cut.track
     time_base = Fraction(track.time_base)
     name = f"{task.job.source.address.url} video stream {track.stream}"
     whole = cut.trial.result()
-    if not cut.is_whole_reference or clock:
-        whole = decode_frames(door.url, track.stream, time_base, f"{name}: all frames", clock=clock)
+    if not (cut.is_whole or cut.is_whole_reference):
+        whole = decode_frames(door.url, track.stream, time_base, f"{name}: all frames")
     frames, complaints = whole.frames, find_complaints(whole.messages)
     missing = len(cut.cutter.packets.shown) - len(frames)
     if complaints and missing > 0:
@@ -96,6 +93,12 @@ def cut_by_frame(
         }
     )
     return mended, chunks
+
+
+def delete_pieces(task: Task, cut: Cut) -> None:
+    """Delete the pieces of a track that is cut in another way."""
+    for index in cut.contents:
+        task.store.delete(task.address(task.objects.piece(piece_number(cut.track.stream, index))))
 
 
 def mean_rate(track: VideoTrack, frames: int, ticks: int) -> str:

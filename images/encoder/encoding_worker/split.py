@@ -2,14 +2,15 @@
 
 Frames are told apart by PTS where the packets allow it. Whether they do is not believed but tried: the first pieces
 are decoded and held against a plain decode of the source (cut.py). Where it fails, the whole source is decoded once,
-and the track is cut by frame number (frame_cut.py).
+and the track is cut by frame number (frame_cut.py). A track whose clock starts again is read a second time, by the
+film's clock (clock.py), which the first time has found out.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from math import floor
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import cast
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from encoding_contract.errors import SourceGone, UnreadableSource
@@ -29,17 +32,17 @@ from encoding_contract.plan import (
     VideoTrack,
     digest_pts,
 )
-from encoding_worker.clock import FilmClock, clock_options
+from encoding_worker.clock import ClockShift, FilmClock, clock_options
 from encoding_worker.cut import CHECKED_FRAMES, Cut, compare_piece, compare_window, piece_number
 from encoding_worker.demuxing import open_media
-from encoding_worker.frame_cut import cut_by_frame, mean_rate
+from encoding_worker.frame_cut import cut_by_frame, delete_pieces, mean_rate
 from encoding_worker.gateway import SourceDoor, open_source
 from encoding_worker.hanging import hang_watch
 from encoding_worker.interruption import interruption
 from encoding_worker.limits import Limits, PacketWatch
 from encoding_worker.pieces import Piece, PieceCutter, VideoPacket
 from encoding_worker.probe import describe_streams, describe_track, first_frame, is_encodable, take_look
-from encoding_worker.reference import decode_frames
+from encoding_worker.reference import Reference, decode_frames
 from encoding_worker.sounds import SoundClock
 from encoding_worker.task import Task, program_version
 
@@ -107,8 +110,9 @@ def _split(task: Task, door: SourceDoor) -> Plan:
             for position, cut in enumerate(cuts):
                 for settled in cut.settled:
                     settled.result()
-                jumps = clock_options([streams[cut.track.stream]])
-                track, own = _finish(task, door, cut, position, len(chunks), jumps)
+                if streams[cut.track.stream].clock_jumps:
+                    cut = cuts[position] = _cut_again(task, door, cut, streams[cut.track.stream], hands)
+                track, own = _finish(task, door, cut, position, len(chunks))
                 tracks.append(track)
                 chunks += own
     first = tracks[0]
@@ -146,8 +150,52 @@ def _begin(
         track = describe_track(door.url, name, same, frame)
     time_base = Fraction(track.time_base)
     trial = hands.submit(decode_frames, door.url, stream.index, time_base, f"{name}: first frames", CHECKED_FRAMES)
-    total_us = container.duration or 0
-    wanted = int(Fraction(task.job.profile.chunk_s).limit_denominator(1000) / time_base)
+    total = int(Fraction(container.duration or 0, 1_000_000) / time_base)
+    return _cut(task, name, track, stream, total, trial, hands)
+
+
+def _cut_again(task: Task, door: SourceDoor, first: Cut, described: SourceStream, hands: ThreadPoolExecutor) -> Cut:
+    """Cut a track by the film's clock, which is known only once all was read; all of it is decoded, too."""
+    delete_pieces(task, first)
+    track, name = first.track, first.name
+    logger.info("%s: its clock starts again %d times; it is read once more", name, len(described.clock_jumps))
+    trial = hands.submit(
+        decode_frames,
+        door.url,
+        track.stream,
+        Fraction(track.time_base),
+        f"{name}: all frames",
+        clock=clock_options([described]),
+    )
+    times = [frame.pts for frame in trial.result().frames if frame.pts is not None]
+    total = times[-1] - times[0] if times else 0
+    shift = ClockShift(described.clock_jumps)
+    with open_media(door.open(), name) as container:
+        stream = container.streams[track.stream]
+        assert isinstance(stream, VideoStream)
+        cut = _cut(task, name, track, stream, total, trial, hands, is_whole=True)
+        for packet in _read(container, [stream], name):
+            shift.take(packet)
+            cut.cutter.take(cast(VideoPacket, packet))
+        cut.cutter.finish()
+    for settled in cut.settled:
+        settled.result()
+    return cut
+
+
+def _cut(
+    task: Task,
+    name: str,
+    track: VideoTrack,
+    stream: VideoStream,
+    total_ticks: int,
+    trial: Future[Reference],
+    hands: ThreadPoolExecutor,
+    *,
+    is_whole: bool = False,
+) -> Cut:
+    """Make a cut that is fed with the stream's packets."""
+    wanted = int(Fraction(task.job.profile.chunk_s).limit_denominator(1000) / Fraction(track.time_base))
 
     def finished(piece: Piece) -> None:
         if piece.path is None:
@@ -156,8 +204,7 @@ def _begin(
             settled.result()  # at most one piece is on its way: scratch does not grow
         cut.settled.append(hands.submit(_settle, task, cut, piece, piece.path))
 
-    cutter = PieceCutter(stream, wanted, int(Fraction(total_us, 1_000_000) / time_base), task.scratch, finished)
-    cut = Cut(name, track, cutter, trial)
+    cut = Cut(name, track, PieceCutter(stream, wanted, total_ticks, task.scratch, finished), trial, is_whole)
     return cut
 
 
@@ -180,24 +227,29 @@ def _feed(
     watches = {stream.index: PacketWatch(limits, stream, name) for stream in read}
     bases = {stream.index: Fraction(stream.time_base or 1) for stream in read}
     clock = FilmClock(bases, cuts[0].track.stream)
-    try:
-        for packet in hang_watch.each(container.demux(read), name):
-            interruption.check()
-            if not packet.size:
-                continue
-            index = packet.stream.index
-            watches[index].take(packet)
-            at = clock.take(packet)
-            if index in cutters:
-                cutters[index].take(cast(VideoPacket, packet))
-            elif at is not None and packet.duration:
-                sounds[index].take(at, clock.length(packet))
-    except av.error.FFmpegError as error:
-        # What was read so far is a film, and the decoder's view of its end decides what is one of its frames.
-        logger.warning("%s: reading ended early: %s", name, error)
+    for packet in _read(container, read, name):
+        index = packet.stream.index
+        watches[index].take(packet)
+        at = clock.take(packet)
+        if index in cutters:
+            cutters[index].take(cast(VideoPacket, packet))
+        elif at is not None and packet.duration:
+            sounds[index].take(at, clock.length(packet))
     for cut in cuts:
         cut.cutter.finish()
     return clock
+
+
+def _read(container: InputContainer, streams: Sequence[Stream], name: str) -> Iterator[Packet[Stream]]:
+    """Give all packets of streams, as far as they can be read."""
+    try:
+        for packet in hang_watch.each(container.demux(list(streams)), name):
+            interruption.check()
+            if packet.size:
+                yield packet
+    except av.error.FFmpegError as error:
+        # What was read so far is a film, and the decoder's view of its end decides what is one of its frames.
+        logger.warning("%s: reading ended early: %s", name, error)
 
 
 def _timed(stream: SourceStream, container: InputContainer, clock: FilmClock, sound: SoundClock | None) -> SourceStream:
@@ -208,14 +260,12 @@ def _timed(stream: SourceStream, container: InputContainer, clock: FilmClock, so
     return stream.model_copy(update={"clock_jumps": jumps or (), "has_usable_times": is_usable})
 
 
-def _finish(
-    task: Task, door: SourceDoor, cut: Cut, position: int, first_index: int, clock: Mapping[str, str]
-) -> tuple[VideoTrack, list[Chunk]]:
+def _finish(task: Task, door: SourceDoor, cut: Cut, position: int, first_index: int) -> tuple[VideoTrack, list[Chunk]]:
     packets = cut.cutter.packets
-    reason = packets.fault or cut.mismatch or compare_window(cut) or ("its clock starts again" if clock else "")
+    reason = packets.fault or cut.mismatch or compare_window(cut)
     if reason:
         logger.info("video stream %d is cut by frame number: %s", cut.track.stream, reason)
-        return cut_by_frame(task, door, cut, position, first_index, reason, clock)
+        return cut_by_frame(task, door, cut, position, first_index, reason)
     start = cut.reference[0].pts
     assert start is not None
     chunks: list[Chunk] = []
