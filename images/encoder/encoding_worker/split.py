@@ -168,7 +168,7 @@ def _cut_again(task: Task, door: SourceDoor, first: Cut, described: SourceStream
         clock=clock_options([described]),
     )
     times = [frame.pts for frame in trial.result().frames if frame.pts is not None]
-    total = times[-1] - times[0] if times else 0
+    total = times[-1] - times[0] + 1 if times else 0
     shift = ClockShift(described.clock_jumps)
     with open_media(door.open(), name) as container:
         stream = container.streams[track.stream]
