@@ -116,7 +116,7 @@ def test_the_longest_list_of_jumps_is_taken_by_ffmpeg(films: FilmShelf) -> None:
     stream = SourceStream(index=0, kind=StreamKind.VIDEO, codec="h264", clock_jumps=jumps)
     url = f"file:{films['plain.mp4']}"
     plain = decode_frames(url, 0, Fraction(1, 12_800), "plain")
-    assert decode_frames(url, 0, Fraction(1, 12_800), "shifted", clock=clock_options([stream])) == plain
+    assert decode_frames(url, 0, Fraction(1, 12_800), "shifted", reading=clock_options([stream])) == plain
 
 
 class Tape:

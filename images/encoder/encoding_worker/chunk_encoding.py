@@ -21,6 +21,7 @@ from encoding_contract.manifest import ChunkManifest, StoredObject, Timing
 from encoding_contract.plan import (
     STANDING_FRAMES,
     Chunk,
+    ClockJump,
     CutMethod,
     Plan,
     digest_pts,
@@ -32,7 +33,7 @@ from encoding_contract.profile import DamagePolicy, VideoCodec
 from encoding_worker import settings as environment
 from encoding_worker.alpha import choose_settings
 from encoding_worker.budget import chunk_kbps
-from encoding_worker.clock import clock_options
+from encoding_worker.clock import film_options
 from encoding_worker.damage import find_damage
 from encoding_worker.demuxing import input_options, open_media
 from encoding_worker.encoder import check_encoder, encoder_options, with_pass
@@ -44,6 +45,7 @@ from encoding_worker.pieces import PIECE_CLOCK
 from encoding_worker.pixels import choose_pixel_format
 from encoding_worker.quality import Sampling, Shown, choose_windows
 from encoding_worker.task import Task, program_version
+from encoding_worker.views import is_mode_held, leave_out_statement
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +82,13 @@ class ChunkEncoding:
         self.size = picture_size(self.settings, self.track)
         self.pixel_format = choose_pixel_format(self.settings, self.track, *self.size)
         windows = choose_windows(chunk, *self.size, self.pixel_format)
-        self.sampling = Sampling(windows, self.pixel_format, self.track, task.scratch, self.what) if windows else None
+        # Of two views (3D) in MP4, which cannot say so, x264 tells by its frames: and the chunk's Matroska by itself.
+        self.is_told_by_container = is_mode_held(self.track.stereo_mode, task.job.profile.container)
+        is_told_twice = self.track.stereo_mode and not self.is_told_by_container
+        reading = leave_out_statement("h264") if is_told_twice and self.settings.codec is VideoCodec.X264 else {}
+        self.sampling = (
+            Sampling(windows, self.pixel_format, self.track, task.scratch, self.what, reading) if windows else None
+        )
 
     def make(self) -> ChunkManifest:
         """Encode the chunk, upload its film and its list of frames, and return the manifest that vouches for both."""
@@ -167,8 +175,7 @@ class ChunkEncoding:
         settings = self.settings
         threads = environment.threads()
         reading: dict[str, str | int | None] = {**input_options(source.url), "copyts": None, "noautorotate": None}
-        if not source.is_piece:
-            reading |= clock_options([self.plan.streams[self.track.stream]])
+        reading |= film_options(self.track, int(source.stream), self._jumps(source))
         reading["threads"] = threads
         # A new chain of filters at each change of size would count frames from 0 again: scale copes by itself.
         reading["reinit_filter"] = "0"
@@ -194,6 +201,9 @@ class ChunkEncoding:
         numbered: Filters = [("settb", {"tb": tick}), ("setpts", {"expr": "N", "strip_fps": "1"})]
         clock = f"{PIECE_CLOCK}," if source.is_piece else ""
         pictures = picture_filters(settings, self.track)
+        if self.is_told_by_container:
+            # x264 would state it in its frames, too, and what is stated twice no program of ffmpeg 9 decodes.
+            pictures = [("sidedata", {"mode": "delete", "type": "STEREO3D"}), *pictures]
         options = encoder_options(settings, self.track, self.pixel_format, threads, kbps)
         if number:
             options = with_pass(settings.codec, options, number, f"pass-{self.chunk.index}")
@@ -223,6 +233,9 @@ class ChunkEncoding:
         arguments: list[str] = ffmpeg.merge_outputs(*outputs).overwrite_output().get_args()
         return arguments
 
+    def _jumps(self, source: _Input) -> tuple[ClockJump, ...]:
+        return () if source.is_piece else self.plan.streams[self.track.stream].clock_jumps
+
     def _bounds(self, source: _Input) -> dict[str, str]:
         if self.track.cut is CutMethod.FRAME:
             return {"start_frame": str(self.chunk.first_frame), "end_frame": str(self.chunk.end_frame)}
@@ -244,8 +257,9 @@ class ChunkEncoding:
             frames[:] = mine
         else:
             mine = [f for f in frames if f.pts is not None and chunk.start_pts <= f.pts < chunk.end_pts]
-        jumps = () if source.is_piece else self.plan.streams[self.track.stream].clock_jumps
-        damage = find_damage(source.media, source.stream, self.track, chunk, source.offset, jumps, messages, self.what)
+        damage = find_damage(
+            source.media, source.stream, self.track, chunk, source.offset, self._jumps(source), messages, self.what
+        )
         got = digest_pts(frame.pts for frame in mine if frame.pts is not None)
         if got != chunk.pts_digest:
             missing = f"{chunk.frames} frames planned, {len(mine)} decoded"

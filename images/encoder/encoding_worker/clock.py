@@ -14,7 +14,7 @@ from fractions import Fraction
 from av.packet import Packet
 from av.stream import Stream
 
-from encoding_contract.plan import ClockJump, SourceStream
+from encoding_contract.plan import ClockJump, SourceStream, VideoTrack
 
 _NS = 1_000_000_000
 
@@ -162,6 +162,19 @@ class ClockShift:
             # A recording that reorders deeper than the one before begins to decode before that has ended.
             self._decoded = max(self._decoded, packet.dts + self._shift)
             packet.dts = self._decoded
+
+
+def film_options(track: VideoTrack, index: int, jumps: tuple[ClockJump, ...] = ()) -> dict[str, str]:
+    """Return the options of ffmpeg's program that read a track as the plan has it.
+
+    Args:
+        track: the track.
+        index: the stream's index in the file that is read.
+        jumps: those of its clock there; a piece has the film's.
+    """
+    filters = [f"filter_units=remove_types={track.hidden_units}"] if track.hidden_units else []
+    filters += [_shifting(jumps)] if jumps else []
+    return {f"bsf:{index}": ",".join(filters)} if filters else {}
 
 
 def clock_options(streams: Iterable[SourceStream]) -> dict[str, str]:

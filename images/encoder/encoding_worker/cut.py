@@ -14,6 +14,7 @@ from itertools import pairwise
 from encoding_contract.errors import EncoderFault, UnreadableSource
 from encoding_contract.job import Content
 from encoding_contract.plan import VideoTrack
+from encoding_worker.clock import film_options
 from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.framelist import Frame, parse_framecrc
 from encoding_worker.pieces import PIECE_CLOCK, Piece, PieceCutter
@@ -111,6 +112,7 @@ def decode_piece(piece: Piece, track: VideoTrack, what: str, until_pts: int | No
     filters = ",".join((PIECE_CLOCK, *trim, f"format={track.pixel_format}"))
     run = run_ffmpeg(
         [
+            *(part for key, value in film_options(track, 0).items() for part in (f"-{key}", value)),
             *("-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0"),
             *("-vf", filters, "-fps_mode", "passthrough", "-enc_time_base", "filter", "-flush_packets", "1"),
             *("-f", "framecrc", "-"),

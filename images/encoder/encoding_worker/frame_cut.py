@@ -17,6 +17,7 @@ from encoding_contract.plan import (
     spread_timestamps,
 )
 from encoding_contract.profile import DamagePolicy
+from encoding_worker.clock import film_options
 from encoding_worker.cut import Cut, piece_number
 from encoding_worker.damage import find_complaints
 from encoding_worker.framelist import Frame
@@ -51,7 +52,9 @@ def cut_by_frame(
     name = f"{task.job.source.address.url} video stream {track.stream}"
     whole = cut.trial.result()
     if not (cut.is_whole or cut.is_whole_reference):
-        whole = decode_frames(door.url, track.stream, time_base, f"{name}: all frames")
+        whole = decode_frames(
+            door.url, track.stream, time_base, f"{name}: all frames", reading=film_options(track, track.stream)
+        )
     frames, complaints = whole.frames, find_complaints(whole.messages)
     missing = len(cut.cutter.packets.shown) - len(frames)
     if complaints and missing > 0:

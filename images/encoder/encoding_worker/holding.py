@@ -8,11 +8,12 @@ https://www.webmproject.org/docs/container/
 from __future__ import annotations
 
 from encoding_contract.plan import Plan, SourceStream, StreamKind, VideoTrack
-from encoding_contract.profile import Container, Profile
+from encoding_contract.profile import Container, Profile, VideoCodec
 from encoding_contract.report import LeftOut
 from encoding_worker.alpha import choose_settings, is_alpha_kept
 from encoding_worker.picture import is_field_order_kept, picture_size
 from encoding_worker.pixels import choose_pixel_format, describe_pixels
+from encoding_worker.views import is_mode_held
 
 _TEXT = frozenset(
     {"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "hdmv_text_subtitle", "eia_608", "jacosub", "microdvd"}
@@ -88,6 +89,11 @@ def _of_track(track: VideoTrack, profile: Profile) -> list[LeftOut]:
         lost.append(LeftOut(what=f"chroma resolution {where}", reason=f"{codec} keeps {kept_chroma} of {chroma}"))
     if kept_bits < bits:
         lost.append(LeftOut(what=f"bit depth {where}", reason=f"{codec} keeps {kept_bits} bits of {bits}"))
+    if track.stereo_mode and not (is_mode_held(track.stereo_mode, container) or settings.codec is VideoCodec.X264):
+        reason = f"{codec} in {container.value} cannot say how the two views lie; in mkv it can"
+        lost.append(LeftOut(what=f"stereo mode {where} ({track.stereo_mode})", reason=reason))
+    if track.is_spherical and container is Container.MP4:
+        lost.append(LeftOut(what=f"projection {where} (a view all round)", reason="mp4 is written without; mkv has it"))
     if track.has_dolby_vision:
         lost.append(LeftOut(what=f"Dolby Vision {where}", reason=f"{codec} is not told of it; the base layer is whole"))
     return lost

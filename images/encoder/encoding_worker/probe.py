@@ -10,11 +10,9 @@ import re
 import signal
 import struct
 from fractions import Fraction
-from typing import cast
 
 import av
 from av.container import InputContainer
-from av.sidedata.sidedata import SideData, Type
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -22,10 +20,13 @@ from av.video.stream import VideoStream
 from encoding_contract.command import LIMIT_PREFIX
 from encoding_contract.errors import UnreadableSource
 from encoding_contract.plan import Colour, LightLevel, MasteringDisplay, SourceStream, StreamKind, VideoTrack
+from encoding_worker.clock import film_options
 from encoding_worker.demuxing import input_options
 from encoding_worker.ffmpeg import BoundsPassed, FfmpegFailed, run_ffmpeg
+from encoding_worker.frame_data import find_side_data, side_data_of
 from encoding_worker.hanging import hang_watch
 from encoding_worker.limits import Limits
+from encoding_worker.views import hidden_units, is_spherical, stereo_mode
 
 _FRAMES_LOOKED_AT = 16
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS)
@@ -123,7 +124,7 @@ def describe_track(url: str, name: str, stream: VideoStream, frame: VideoFrame) 
     is_side_alpha = context.codec.canonical_name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1"
     rotation_deg, is_mirrored = _orientation(frame)
     aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1)
-    return VideoTrack(
+    track = VideoTrack(
         stream=stream.index,
         time_base=_text(time_base),
         width=frame.width,
@@ -134,16 +135,19 @@ def describe_track(url: str, name: str, stream: VideoStream, frame: VideoFrame) 
         sample_aspect_ratio=_text(aspect if aspect > 0 else Fraction(1)),
         rotation_deg=rotation_deg,
         is_mirrored=is_mirrored,
-        field_order=_field_order(url, name, stream.index),
         colour=_colour(frame),
         mastering_display=_mastering_display(frame),
         light_level=_light_level(frame),
         has_dolby_vision=any(data.type.name.startswith("DOVI") for data in side_data_of(frame)),
+        stereo_mode=stereo_mode(frame),
+        is_spherical=is_spherical(frame),
+        hidden_units=hidden_units(frame, context.codec.canonical_name),
         frames=1,
         first_pts=0,
         end_pts=1,
         cut="pts",
     )
+    return track.model_copy(update={"field_order": _field_order(url, name, track)})
 
 
 def _orientation(frame: VideoFrame) -> tuple[int, bool]:
@@ -151,7 +155,7 @@ def _orientation(frame: VideoFrame) -> tuple[int, bool]:
 
     Read from the display matrix (libavutil/display.h): x' = ax + cy, y' = bx + dy.
     """
-    raw = _side_data(frame, "DISPLAYMATRIX")
+    raw = find_side_data(frame, "DISPLAYMATRIX")
     if raw is None:
         return 0, False
     a, b, _, c, d, *_ = struct.unpack_from("=9i", raw)
@@ -188,12 +192,23 @@ def _frame_rate(stream: VideoStream) -> Fraction:
     return Fraction(25)
 
 
-def _field_order(url: str, name: str, index: int) -> str:
+def _field_order(url: str, name: str, track: VideoTrack) -> str:
     """Look at the first frames: a stream's header often says nothing, or something else."""
-    options = [part for key, value in input_options(url).items() for part in (f"-{key}", value)]
+    reading = {**input_options(url), **film_options(track, track.stream)}
+    options = [part for key, value in reading.items() for part in (f"-{key}", value)]
     found = run_ffmpeg(
         [
-            *(*options, "-loglevel", "info", "-i", url, "-map", f"0:{index}", "-frames:v", str(_FRAMES_LOOKED_AT)),
+            *(
+                *options,
+                "-loglevel",
+                "info",
+                "-i",
+                url,
+                "-map",
+                f"0:{track.stream}",
+                "-frames:v",
+                str(_FRAMES_LOOKED_AT),
+            ),
             *("-vf", "showinfo=checksum=0", "-fps_mode", "passthrough", "-f", "null", "-"),
         ],
         f"{name}: field order",
@@ -222,7 +237,7 @@ def _colour(frame: VideoFrame) -> Colour:
 
 def _mastering_display(frame: VideoFrame) -> MasteringDisplay | None:
     """Read AVMasteringDisplayMetadata (libavutil/mastering_display_metadata.h): 20 ints of rationals, two flags."""
-    raw = _side_data(frame, "MASTERING_DISPLAY_METADATA")
+    raw = find_side_data(frame, "MASTERING_DISPLAY_METADATA")
     if raw is None:
         return None
     numbers = struct.unpack_from("=22i", raw)
@@ -241,32 +256,8 @@ def _mastering_display(frame: VideoFrame) -> MasteringDisplay | None:
 
 def _light_level(frame: VideoFrame) -> LightLevel | None:
     """Read AVContentLightMetadata (libavutil/mastering_display_metadata.h)."""
-    raw = _side_data(frame, "CONTENT_LIGHT_LEVEL")
+    raw = find_side_data(frame, "CONTENT_LIGHT_LEVEL")
     if raw is None:
         return None
     content, average = struct.unpack_from("=2I", raw)
     return LightLevel(max_content=content, max_frame_average=average)
-
-
-def _name_unknown_type(cls: type[Type], number: int) -> Type:
-    member = object.__new__(cls)
-    member._name_ = f"UNKNOWN_{number}"
-    member._value_ = number  # type: ignore[assignment]
-    return member
-
-
-# PyAV reads no side data at all of a frame that has a kind which it does not know: EXIF of a camera's MJPEG, the views
-# of MV-HEVC. An enumeration asks this method for what it lacks.
-Type._missing_ = classmethod(_name_unknown_type)  # type: ignore[assignment]
-
-
-def _side_data(frame: VideoFrame, name: str) -> bytes | None:
-    for data in side_data_of(frame):
-        if data.type.name == name:
-            return bytes(data)
-    return None
-
-
-def side_data_of(frame: VideoFrame) -> list[SideData]:
-    """Return a frame's side data; PyAV's own type for it is a mapping that iterates over its values."""
-    return cast("list[SideData]", list(frame.side_data))

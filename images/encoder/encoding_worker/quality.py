@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -84,9 +85,19 @@ class Sampling:
         track: the source's.
         folder: the scratch.
         what: what is being done, for messages.
+        reading: options of ffmpeg's program that read the encoded chunk.
     """
 
-    def __init__(self, windows: list[Window], pixel_format: str, track: VideoTrack, folder: Path, what: str) -> None:
+    def __init__(
+        self,
+        windows: list[Window],
+        pixel_format: str,
+        track: VideoTrack,
+        folder: Path,
+        what: str,
+        reading: Mapping[str, str],
+    ) -> None:
+        self._reading = reading
         self._windows = windows
         self._pixel_format = pixel_format
         self._track = track
@@ -164,6 +175,7 @@ class Sampling:
         arguments = ["-f", "nut", "-i", f"file:{self.path}", "-threads", threads]
         # The chunk's own clock, and from exactly this keyframe on; trim drops what lies before the window.
         arguments += ["-copyts", "-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{key}ms", "-noautorotate"]
+        arguments += [part for key, value in self._reading.items() for part in (f"-{key}", value)]
         arguments += ["-i", f"file:{video}", "-filter_complex", graph, "-f", "null", "-"]
         run_ffmpeg(arguments, f"{self._what} quality", cwd=self._folder)
         path = self._folder / log

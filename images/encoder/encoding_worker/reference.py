@@ -29,7 +29,7 @@ def decode_frames(
     time_base: Fraction,
     what: str,
     most: int | None = None,
-    clock: Mapping[str, str] | None = None,
+    reading: Mapping[str, str] | None = None,
 ) -> Reference:
     """Decode a track from its beginning, in presentation order.
 
@@ -39,13 +39,13 @@ def decode_frames(
         time_base: the track's, in seconds.
         what: what is being done, for messages.
         most: stop after so many frames.
-        clock: options that read the source by the film's clock; its own otherwise.
+        reading: options that read the track as the plan has it.
 
     Raises:
         EncoderFault: ffmpeg failed for a reason that is not the source's.
     """
-    reading = {**input_options(url), **(clock or {})}
-    arguments = [part for key, value in reading.items() for part in (f"-{key}", value)]
+    options = {**input_options(url), **(reading or {})}
+    arguments = [part for key, value in options.items() for part in (f"-{key}", value)]
     # -copyts and passthrough: the source's own timestamps, none made up, none dropped; -noautorotate: pixels as stored.
     arguments += ["-copyts", "-noautorotate", "-i", url, "-map", f"0:{stream}", "-an", "-sn", "-dn"]
     arguments += ["-fps_mode", "passthrough", "-enc_time_base", "demux"]

@@ -32,7 +32,7 @@ from encoding_contract.plan import (
     VideoTrack,
     digest_pts,
 )
-from encoding_worker.clock import ClockShift, FilmClock, clock_options
+from encoding_worker.clock import ClockShift, FilmClock, film_options
 from encoding_worker.cut import CHECKED_FRAMES, Cut, compare_piece, compare_window, piece_number
 from encoding_worker.demuxing import open_media
 from encoding_worker.frame_cut import cut_by_frame, delete_pieces, mean_rate
@@ -149,7 +149,15 @@ def _begin(
         limits.check_picture(frame.width, frame.height, name)
         track = describe_track(door.url, name, same, frame)
     time_base = Fraction(track.time_base)
-    trial = hands.submit(decode_frames, door.url, stream.index, time_base, f"{name}: first frames", CHECKED_FRAMES)
+    trial = hands.submit(
+        decode_frames,
+        door.url,
+        stream.index,
+        time_base,
+        f"{name}: first frames",
+        CHECKED_FRAMES,
+        reading=film_options(track, stream.index),
+    )
     total = int(Fraction(container.duration or 0, 1_000_000) / time_base)
     return _cut(task, name, track, stream, total, trial, hands)
 
@@ -165,7 +173,7 @@ def _cut_again(task: Task, door: SourceDoor, first: Cut, described: SourceStream
         track.stream,
         Fraction(track.time_base),
         f"{name}: all frames",
-        clock=clock_options([described]),
+        reading=film_options(track, track.stream, described.clock_jumps),
     )
     times = [frame.pts for frame in trial.result().frames if frame.pts is not None]
     total = times[-1] - times[0] + 1 if times else 0

@@ -16,6 +16,7 @@ from encoding_contract.plan import Plan, SourceStream
 from encoding_contract.profile import Container, Profile
 from encoding_worker.alpha import is_alpha_kept
 from encoding_worker.timeline import LEAD_S, shift_to_middle
+from encoding_worker.views import is_mode_held
 
 # Figures about the source's own packets and muxer, which would be false of the output's.
 _STALE = re.compile(
@@ -38,12 +39,17 @@ def write_tags(
         media: the source.
         profile: the job's.
     """
+    modes = {track.stream: track.stereo_mode for track in plan.tracks if track.stereo_mode}
     transparent = {track.stream for track in plan.tracks if track.has_alpha and is_alpha_kept(profile, track)}
     lines = [";FFMETADATA1", *_tag_lines(media.metadata)]
     for stream in streams:
         tags = dict(media.streams[stream.index].metadata)
         if stream.index in transparent:
             tags["alpha_mode"] = "1"  # by which a player knows to look for alpha
+        named = tags.pop("stereo_mode", "")
+        mode = modes.get(stream.index, named)
+        if is_mode_held(mode, profile.container):
+            tags["stereo_mode"] = mode
         if profile.container is Container.MP4 and stream.title:
             tags["handler_name"] = stream.title  # where players look for the name of a track in MP4
         lines += ["[STREAM]", *_tag_lines(tags, keep=("handler_name",) if stream.title else ())]
