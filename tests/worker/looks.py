@@ -72,6 +72,7 @@ def look_at_frames(path: Path, position: int = 0) -> list[Shown]:
 
 
 def _pixels(frame: VideoFrame, width: int, height: int) -> bytes:
+    frame.colorspace = 1  # whichever it is: only luma is looked at, and ffmpeg's scaler takes no picture of some
     plane = frame.reformat(width, height, "gray", interpolation="AREA").planes[0]
     raw = bytes(plane)
     return b"".join(raw[y * plane.line_size : y * plane.line_size + width] for y in range(height))

@@ -10,7 +10,7 @@ from google.cloud import storage
 
 from encoding_contract.profile import Profile
 from tests.corpus import encode_film, load_profile
-from tests.worker.films import RECIPES, TITLE, FilmShelf
+from tests.worker.films import RECIPES, TITLE, FilmShelf, run_ffmpeg
 from tests.worker.looks import (
     check_frames,
     check_sound,
@@ -209,3 +209,33 @@ def test_a_hostile_name_is_only_a_name(
 def test_the_bits_tell_frames_apart(films: FilmShelf) -> None:
     # What the other tests rely on.
     assert [frame.number for frame in look_at_frames(films["plain.mp4"])] == list(range(150))
+
+
+@pytest.mark.parametrize("matrix", [8, 10, 14], ids=["YCgCo", "BT.2020 constant luminance", "ICtCp"])
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_a_film_of_any_matrix_is_encoded_as_it_is(films: FilmShelf, matrix: int, codec: str, tmp_path: Path) -> None:
+    """The scaler of ffmpeg takes none of these."""
+    source = tmp_path / "foreign.mkv"
+    described = f"h264_metadata=matrix_coefficients={matrix}:colour_primaries=9:transfer_characteristics=16"
+    run_ffmpeg("-i", f"file:{films['plain.mp4']}", "-c", "copy", "-bsf:v", described, f"file:{source}")
+    profile = load_profile(f"{codec}-1080p", {"chunk_s": 2, "video": {"preset": "ultrafast", "crf": 16}})
+    output, report = encode(source, profile, tmp_path)
+    assert check_frames(source, output) == report["frames"]
+    with open_film(output) as film:
+        assert int(next(film.decode(video=0)).colorspace) == matrix
+    assert report["notes"] == []
+    assert report["quality"]["mean"] > 60
+
+
+def test_a_last_frame_after_a_gap_is_shown_no_longer_than_in_the_source(
+    films: FilmShelf, quick: Profile, tmp_path: Path
+) -> None:
+    source = tmp_path / "gap.mkv"
+    late = "setpts=PTS+gte(N\\,74)*5/25/TB"
+    run_ffmpeg(
+        *("-t", "3", "-i", f"file:{films['plain.mp4']}", "-map", "0:v", "-vf", late, "-fps_mode", "passthrough"),
+        *("-c:v", "libx264", "-preset", "ultrafast", f"file:{source}"),
+    )
+    output, _ = encode(source, quick, tmp_path)
+    with open_film(source) as before, open_film(output) as after:
+        assert abs((before.duration or 0) - (after.duration or 0)) < 10_000

@@ -137,7 +137,7 @@ class Joiner:
         """Yield a track's packets in decoding order, each with its decoding time in nanoseconds, rounded down."""
         base = self.bases[position]
         tick_ns = base * 1_000_000_000
-        clock = _Clock(self.times[position], self._reordered(position))
+        clock = _Clock(self.times[position], self._reordered(position), self._end(position, base))
         headers: bytes | None = None
         for joined, path in self._fetch_in_order(self._tracks[position]):
             ranks = self._rank(joined, path)
@@ -204,6 +204,11 @@ class Joiner:
             )
         return times
 
+    def _end(self, position: int, base: Fraction) -> int:
+        """Return where a track's last frame ends, in ticks of the output."""
+        track = self._plan.tracks[position]
+        return round((track.end_pts * Fraction(track.time_base) + self._shift(position, base)) / base)
+
     def _shift(self, position: int, base: Fraction) -> Fraction:
         """Return what is added to source time: whole ticks, so that no time is rounded."""
         shift = shift_to_middle(self._plan)
@@ -231,8 +236,9 @@ class _Clock:
     encoder reorders at most; so it is never after its own presentation time, and always increases.
     """
 
-    def __init__(self, times: array[int], reordered: int) -> None:
+    def __init__(self, times: array[int], reordered: int, end: int) -> None:
         self._times = times
+        self._end = end
         self._reordered = reordered
         self._first = 0
         self._place = 0
@@ -256,14 +262,14 @@ class _Clock:
         self._last = dts
         self._place += 1
         following = number + 1
-        duration = self._times[following] - pts if following < len(self._times) else self._typical()
+        duration = self._times[following] - pts if following < len(self._times) else self._last_duration()
         return pts, dts, duration
 
     def advance(self, frames: int) -> None:
         """Go on to the next chunk."""
         self._first += frames
 
-    def _typical(self) -> int:
-        if len(self._times) < 2:
-            return 1
-        return self._times[-1] - self._times[-2]
+    def _last_duration(self) -> int:
+        stated = self._end - self._times[-1]
+        # A source may state no duration: its film then ends a tick after the beginning of its last frame.
+        return stated if stated > 1 or len(self._times) < 2 else self._times[-1] - self._times[-2]

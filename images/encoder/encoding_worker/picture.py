@@ -13,6 +13,10 @@ Filters = list[tuple[str, dict[str, str]]]
 _RGB = ("gbr", "rgb", "bgr", "argb", "abgr", "pal")
 """What the names of pixel formats without luma and chroma begin with."""
 
+FOREIGN_MATRICES = frozenset({8, *range(10, 18)})
+"""Of ITU-T H.273 (YCgCo, BT.2020 with constant luminance, ICtCp ...): ffmpeg's scaler takes no picture that names one,
+not even where it has nothing to do."""
+
 
 def picture_size(settings: VideoSettings, track: VideoTrack) -> tuple[int, int]:
     """Return width and height of the encoded picture, in pixels, as stored (before any rotation).
@@ -61,11 +65,15 @@ def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
     # Containers and streams may disagree on the aspect; the plan's is the one that a player shows. Behind the scaling,
     # which makes one of its own for each size that comes in, and chunks of different aspects do not join.
     aspect = display_aspect(track) / Fraction(width, height)
-    return [
+    filters: Filters = [
         ("scale", scaling),
         ("setsar", {"sar": f"{aspect.numerator}/{aspect.denominator}", "max": "100000"}),
         ("format", {"pix_fmts": pixel_format}),
     ]
+    if colour.matrix in FOREIGN_MATRICES and not is_rgb:
+        # Luma and chroma are scaled each by itself, whatever they mean.
+        return [("setparams", {"colorspace": "bt709"}), *filters, ("setparams", {"colorspace": str(colour.matrix)})]
+    return filters
 
 
 def is_field_order_kept(settings: VideoSettings, track: VideoTrack) -> bool:

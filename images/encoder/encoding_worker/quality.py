@@ -164,7 +164,8 @@ class Sampling:
         key = max((pts for pts in shown.keyframes if pts <= start), default=shown.times[0])
         log = "vmaf.json"
         chroma, bits = describe_pixels(self._pixel_format)
-        same = f"settb=1/25,setpts=N,format=yuv{chroma}p{'' if bits == 8 else f'{bits}le'}"
+        # Compared as numbers, by whatever matrix; of some, ffmpeg's scaler and what stands for it take none.
+        same = f"setparams=colorspace=bt709,settb=1/25,setpts=N,format=yuv{chroma}p{'' if bits == 8 else f'{bits}le'}"
         graph = (
             f"[0:v:0]trim=start_frame={kept_first}:end_frame={kept_first + window.frames},{same}[kept];"
             f"[1:v:0]settb=1/1000,trim=start_pts={start}:end_pts={shown.times[window.end - 1] + 1},{same}[encoded];"

@@ -19,7 +19,7 @@ from encoding_contract.errors import ProofFailed
 from encoding_contract.plan import StreamKind, VideoTrack
 from encoding_worker.demuxing import open_media
 from encoding_worker.ffmpeg import run_ffmpeg
-from encoding_worker.picture import display_aspect
+from encoding_worker.picture import FOREIGN_MATRICES, display_aspect
 from encoding_worker.probe import describe_streams
 
 THUMBNAIL_WIDTH = 320
@@ -31,6 +31,8 @@ _LIMIT_S = 60
 _HIGHEST = 4 * THUMBNAIL_WIDTH
 _PQ, _HLG = 16, 18
 """ITU-T H.273 transfer characteristics of HDR."""
+_BT2020, _BT2020_CONSTANT = 9, 10
+"""Its matrices of BT.2020; the second has constant luminance."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ def _decode_places(
                 container.seek(wanted, stream=stream, backward=True)
                 frames = container.decode(stream)
             if (frame := _decode_up_to(frames, wanted)) is not None:
+                if int(frame.colorspace) in FOREIGN_MATRICES:
+                    frame.colorspace = 1  # only scaled here; what its planes mean is said below
                 pictures.append(_raw(frame.reformat(width, height, pixel_format, interpolation="AREA")))
     return pictures
 
@@ -155,9 +159,11 @@ def _colours(track: VideoTrack) -> str:
     colour = track.colour
     # Without a word, players take a large picture for BT.709 (1), and a small one for SMPTE 170M (6).
     matrix = colour.matrix if colour.matrix not in (None, 0, 2) else 1 if track.height >= 720 else 6
+    if matrix == _BT2020_CONSTANT:
+        matrix = _BT2020  # which no filter converts from, and for a small picture this is near enough
     described = f"setparams=range={'pc' if colour.is_full_range else 'tv'}:colorspace={matrix}"
     if colour.transfer not in (_PQ, _HLG):
-        return described
+        return f"{described},zscale=m=bt709" if matrix in FOREIGN_MATRICES else described
     # 203 cd/m² is the white of a page (ITU-R BT.2408).
     return (
         f"{described}:color_primaries={colour.primaries or 9}:color_trc={colour.transfer},"
