@@ -126,7 +126,7 @@ class VideoTrack(Document):
     """How two views (3D) lie in one picture, by Matroska's names (``left_right``); empty where there is one."""
     is_spherical: bool = False
     """Whether the picture is a view all round, of which a player shows a part."""
-    hidden_units: str = Field(default="", pattern=r"^([0-9]+\|?)*$")
+    hidden_units: str = Field(default="", pattern=r"^([0-9]+(\|[0-9]+)*)?$")
     """Types of NAL units that no decoder is to see, as ffmpeg's ``filter_units`` takes them."""
     frames: int = Field(ge=1)
     first_pts: int

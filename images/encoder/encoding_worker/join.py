@@ -205,8 +205,14 @@ class Joiner:
         return times
 
     def _end(self, position: int, base: Fraction) -> int:
-        """Return where a track's last frame ends, in ticks of the output."""
-        track = self._plan.tracks[position]
+        """Return where a track's last frame ends, in ticks of the output.
+
+        A source may state no duration: its film then ends a tick of its own after the last frame's beginning, and the
+        last frame lasts as long as the one before.
+        """
+        track, times = self._plan.tracks[position], self.times[position]
+        if track.end_pts - self._tracks[position][-1].times[-1] <= 1 and len(times) > 1:
+            return 2 * times[-1] - times[-2]
         return round((track.end_pts * Fraction(track.time_base) + self._shift(position, base)) / base)
 
     def _shift(self, position: int, base: Fraction) -> Fraction:
@@ -262,14 +268,9 @@ class _Clock:
         self._last = dts
         self._place += 1
         following = number + 1
-        duration = self._times[following] - pts if following < len(self._times) else self._last_duration()
+        duration = max(1, (self._times[following] if following < len(self._times) else self._end) - pts)
         return pts, dts, duration
 
     def advance(self, frames: int) -> None:
         """Go on to the next chunk."""
         self._first += frames
-
-    def _last_duration(self) -> int:
-        stated = self._end - self._times[-1]
-        # A source may state no duration: its film then ends a tick after the beginning of its last frame.
-        return stated if stated > 1 or len(self._times) < 2 else self._times[-1] - self._times[-2]
