@@ -227,6 +227,32 @@ def test_a_film_of_any_matrix_is_encoded_as_it_is(films: FilmShelf, matrix: int,
     assert report["quality"]["mean"] > 60
 
 
+@pytest.mark.parametrize(
+    ("profile", "overrides", "described", "lost"),
+    [
+        ("h265-1080p", {"preset": "ultrafast"}, "colour_primaries=22", "colour primaries 22"),
+        ("h265-1080p", {"preset": "ultrafast"}, "matrix_coefficients=16", "colour matrix 16"),
+        ("av1-1080p", {"preset": "12"}, "matrix_coefficients=0", "colour matrix 0"),
+        (
+            "vp9-720p-webm",
+            {"options": {"deadline": "realtime", "cpu-used": 8}},
+            "matrix_coefficients=0",
+            "colour matrix 0",
+        ),
+    ],
+)
+def test_what_an_encoder_cannot_say_of_colours_is_left_out_by_name(
+    films: FilmShelf, profile: str, overrides: dict[str, Any], described: str, lost: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "described.mkv"
+    run_ffmpeg(
+        "-i", f"file:{films['plain.mp4']}", "-c", "copy", "-bsf:v", f"h264_metadata={described}", f"file:{source}"
+    )
+    output, report = encode(source, load_profile(profile, {"chunk_s": 2, "video": overrides}), tmp_path)
+    assert len(look_at_frames(output)) == report["frames"]
+    assert [left_out["what"] for left_out in report["left_out"]] == [f"{lost} of video stream 0"]
+
+
 def test_a_last_frame_after_a_gap_is_shown_no_longer_than_in_the_source(
     films: FilmShelf, quick: Profile, tmp_path: Path
 ) -> None:

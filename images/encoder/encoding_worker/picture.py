@@ -6,16 +6,10 @@ from fractions import Fraction
 
 from encoding_contract.plan import VideoTrack
 from encoding_contract.profile import VideoCodec, VideoSettings
+from encoding_worker.colours import FOREIGN_MATRICES, RGB, unsaid_colours
 from encoding_worker.pixels import choose_pixel_format
 
 Filters = list[tuple[str, dict[str, str]]]
-
-_RGB = ("gbr", "rgb", "bgr", "argb", "abgr", "pal")
-"""What the names of pixel formats without luma and chroma begin with."""
-
-FOREIGN_MATRICES = frozenset({8, *range(10, 18)})
-"""Of ITU-T H.273 (YCgCo, BT.2020 with constant luminance, ICtCp ...): ffmpeg's scaler takes no picture that names one,
-not even where it has nothing to do."""
 
 
 def picture_size(settings: VideoSettings, track: VideoTrack) -> tuple[int, int]:
@@ -49,15 +43,14 @@ def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
     """Return the filters in order, with their options."""
     width, height = picture_size(settings, track)
     colour = track.colour
-    # No setparams: frames carry the source's colour description already, and the filter would strip them of mastering
-    # display and light level (ffmpeg 7.1 and later).
+    # No setparams where there is no need: frames carry the source's colour description already.
     pixel_format = choose_pixel_format(settings, track, width, height)
     # Always there, and idle as long as nothing changes: a broadcast may change its picture's size in the middle.
     scaling = {"w": str(width), "h": str(height), "flags": "lanczos+accurate_rnd+full_chroma_int"}
     if track.field_order != "progressive":
         scaling["interl"] = "1"  # each field by itself, else their lines are mixed
-    is_rgb = track.pixel_format.startswith(_RGB)
-    if is_rgb and not pixel_format.startswith(_RGB):
+    is_rgb = track.pixel_format.startswith(RGB)
+    if is_rgb and not pixel_format.startswith(RGB):
         # Named, because a player that is told nothing goes by the picture's size, and ffmpeg's converter does not.
         scaling["out_color_matrix"] = "bt709" if height >= 720 else "smpte170m"
     if colour.is_full_range:
@@ -70,10 +63,12 @@ def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
         ("setsar", {"sar": f"{aspect.numerator}/{aspect.denominator}", "max": "100000"}),
         ("format", {"pix_fmts": pixel_format}),
     ]
+    described = dict.fromkeys(unsaid_colours(settings.codec, track), "unknown")
     if colour.matrix in FOREIGN_MATRICES and not is_rgb:
         # Luma and chroma are scaled each by itself, whatever they mean.
-        return [("setparams", {"colorspace": "bt709"}), *filters, ("setparams", {"colorspace": str(colour.matrix)})]
-    return filters
+        filters = [("setparams", {"colorspace": "bt709"}), *filters]
+        described = {"colorspace": str(colour.matrix), **described}
+    return [*filters, ("setparams", described)] if described else filters
 
 
 def is_field_order_kept(settings: VideoSettings, track: VideoTrack) -> bool:

@@ -34,7 +34,7 @@ FASTEST_HZ = 300
 """Above it a stated frame rate is a container's tick, not a rate of pictures."""
 
 _UNSPECIFIED = (0, 2, 3)
-"""Code points of ITU-T H.273 that state nothing: reserved, unspecified, reserved."""
+"""Code points of ITU-T H.273 that state nothing: reserved, unspecified, reserved. Of matrices, 0 means RGB."""
 
 
 def take_look(url: str, name: str, limits: Limits) -> dict[int, str]:
@@ -230,7 +230,8 @@ def _colour(frame: VideoFrame) -> Colour:
     return Colour(
         primaries=stated(frame.color_primaries),
         transfer=stated(frame.color_trc),
-        matrix=0 if is_rgb else stated(frame.colorspace),
+        # Of matrices, 0 states RGB, falsely where there is luma.
+        matrix=0 if is_rgb or int(frame.colorspace) == 0 else stated(frame.colorspace),
         is_full_range=color_range == 2 if color_range else frame.format.name.startswith("yuvj") or is_rgb or None,
     )
 

@@ -17,9 +17,10 @@ from av.video.stream import VideoStream
 
 from encoding_contract.errors import ProofFailed
 from encoding_contract.plan import StreamKind, VideoTrack
+from encoding_worker.colours import FOREIGN_MATRICES
 from encoding_worker.demuxing import open_media
 from encoding_worker.ffmpeg import run_ffmpeg
-from encoding_worker.picture import FOREIGN_MATRICES, display_aspect
+from encoding_worker.picture import display_aspect
 from encoding_worker.probe import describe_streams
 
 THUMBNAIL_WIDTH = 320
