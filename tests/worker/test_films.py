@@ -265,3 +265,14 @@ def test_a_last_frame_after_a_gap_is_shown_no_longer_than_in_the_source(
     output, _ = encode(source, quick, tmp_path)
     with open_film(source) as before, open_film(output) as after:
         assert abs((before.duration or 0) - (after.duration or 0)) < 10_000
+
+
+def test_a_picture_that_is_too_small_for_its_encoder_is_bad_input(films: FilmShelf, tmp_path: Path) -> None:
+    """x265 crashes at it, which would be tried again and again."""
+    source = tmp_path / "small.mkv"
+    run_ffmpeg("-t", "1", "-i", f"file:{films['plain.mp4']}", "-vf", "scale=48:16", "-c:v", "ffv1", f"file:{source}")
+    line = encode_film(source, load_profile("h265-1080p", {}), tmp_path / "out.mkv")
+    assert line["outcome"] == "bad input"
+    assert "libx265 takes no picture of 48x16" in line["error"]
+    _, report = encode(source, load_profile("h264-1080p", {"video": {"preset": "ultrafast"}}), tmp_path)
+    assert (report["frames"], report["notes"]) == (25, [])

@@ -92,7 +92,7 @@ class ChunkEncoding:
 
     def make(self) -> ChunkManifest:
         """Encode the chunk, upload its film and its list of frames, and return the manifest that vouches for both."""
-        check_encoder(self.settings)
+        check_encoder(self.settings, *self.size)
         piece = self._fetch_piece()
         if piece is not None:
             return self._encode(

@@ -15,15 +15,23 @@ from encoding_contract.plan import MasteringDisplay, VideoTrack
 from encoding_contract.profile import VideoCodec, VideoSettings
 from encoding_worker.ffmpeg import find_ffmpeg
 
+_LEAST_SIDE = {VideoCodec.X265: 32, VideoCodec.SVT_AV1: 8}
+"""Pixels of a picture's shorter side. Smaller ones x265 refuses, or crashes at (48x30); SVT-AV1 refuses them."""
 
-def check_encoder(settings: VideoSettings) -> None:
-    """Refuse an encoder that this machine or this ffmpeg does not have.
+
+def check_encoder(settings: VideoSettings, width: int, height: int) -> None:
+    """Refuse an encoder that this machine or this ffmpeg does not have, or that takes no picture of the size.
 
     Raises:
         UnsupportedEncoding: says which, and what to do.
     """
     if settings.codec.value not in _known_encoders():
         raise UnsupportedEncoding(f"this ffmpeg has no encoder {settings.codec.value}; use the locked imageio-ffmpeg")
+    least = _LEAST_SIDE.get(settings.codec, 1)
+    if min(width, height) < least:
+        raise UnsupportedEncoding(
+            f"{settings.codec.value} takes no picture of {width}x{height}, only from {least}x{least} on; take libx264"
+        )
     if settings.codec.needs_gpu:
         _check_gpu(settings.codec)
 

@@ -36,6 +36,8 @@ _SMALL_PIXELS = 50_000_000
 """A chunk of fewer is encoded in a second or two, and a program's start alone would be a tenth of that."""
 _SMALL_EVERY = 10
 """Of such chunks only each tenth is measured."""
+_LEAST_SIDE = 32
+"""ffmpeg's libvmaf crashes at pictures of 16 lines or columns."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Shown:
 def choose_windows(chunk: Chunk, width: int, height: int, pixel_format: str) -> list[Window]:
     """Return the windows of a chunk, evenly spread; none where it is not worth it."""
     if chunk.frames * width * height < _SMALL_PIXELS and chunk.index % _SMALL_EVERY:
+        return []
+    if min(width, height) < _LEAST_SIDE:
         return []
     chroma, bits = describe_pixels(pixel_format)
     samples = {"420": Fraction(3, 2), "422": Fraction(2), "444": Fraction(3)}[chroma] + pixel_format.startswith("yuva")
