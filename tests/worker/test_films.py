@@ -276,3 +276,16 @@ def test_a_picture_that_is_too_small_for_its_encoder_is_bad_input(films: FilmShe
     assert "libx265 takes no picture of 48x16" in line["error"]
     _, report = encode(source, load_profile("h264-1080p", {"video": {"preset": "ultrafast"}}), tmp_path)
     assert (report["frames"], report["notes"]) == (25, [])
+
+
+def test_damage_that_goes_into_no_piece_leaves_the_rest_of_the_film(films: FilmShelf, tmp_path: Path) -> None:
+    """Matroska's muxer takes AV1's packets apart, and ends at one that it cannot."""
+    whole, source = tmp_path / "whole.mkv", tmp_path / "damaged.nut"
+    run_ffmpeg("-i", f"file:{films['plain.mp4']}", *("-c:v", "libsvtav1", "-preset", "12", "-g", "25"), f"file:{whole}")
+    noise = "noise=amount='if(between(n,90,92),1,0)'"
+    run_ffmpeg("-i", f"file:{whole}", "-map", "0:v", "-c", "copy", "-bsf:v", noise, f"file:{source}")
+    profile = load_profile("h264-1080p", {"chunk_s": 2, "damaged": "tolerate", "video": {"preset": "ultrafast"}})
+    output, report = encode(source, profile, tmp_path)
+    assert "goes into no piece" in report["notes"][0]
+    assert report["damage"]
+    assert len(look_at_frames(output)) == report["frames"] > 125

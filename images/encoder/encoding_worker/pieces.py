@@ -268,7 +268,11 @@ class PieceCutter:
         assert piece.out_stream is not None
         copy.stream = piece.out_stream
         copy.is_keyframe = packet.is_keyframe
-        piece.output.mux(copy)
+        try:
+            piece.output.mux(copy)
+        except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+            # Damage that the muxer cannot take apart (AV1): the decoder's view of the whole tells what is a frame.
+            self.packets.fault = self.packets.fault or f"packet {len(self.packets.shown)} goes into no piece: {error}"
 
     def _finish(self, piece: Piece) -> None:
         if piece.output is not None:
