@@ -30,7 +30,7 @@ class ChunkManifest(VersionedDocument):
     job_id: JobId
     chunk: int = Field(ge=0)
     inputs: str
-    """Digest of all that decides the chunk's bytes: source content, range, track, video settings, encoder."""
+    """Digest of all that decides the chunk's bytes: source content, range, track, settings, encoder."""
     video: StoredObject
     frame_list: StoredObject
     frames: int = Field(ge=1)

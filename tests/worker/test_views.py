@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from av.sidedata.sidedata import Type
 
-from encoding_contract.profile import Container
-from encoding_worker.views import is_mode_held
+from encoding_contract.profile import Container, VideoCodec
+from encoding_worker.views import frame_packing, is_mode_held
 from tests.corpus import encode_film, load_profile
 from tests.worker.films import CLOSED_GOP, H264, FilmShelf, run_ffmpeg
 from tests.worker.looks import look_at_frames, open_film
@@ -62,12 +62,21 @@ def test_two_views_are_told_once(
     assert [frame.number for frame in look_at_frames(target)] == list(range(75))
     with open_film(target) as film:
         stated = [[data.type for data in list(frame.side_data)].count(Type.STEREO3D) for frame in film.decode(video=0)]
-        # In MP4 only x264 says it, which does not hear of it every time where the source says it by keyframes alone.
-        assert max(stated) == 1 or (chosen.container is Container.MP4 and not by_container)
+        assert (stated[0], max(stated)) == (1, 1)
         assert film.streams.video[0].metadata.get("stereo_mode") == (
             "left_right" if chosen.container is Container.MKV else None
         )
     run_ffmpeg("-i", f"file:{target}", "-f", "null", "-")
+
+
+def test_chunks_that_tell_nothing_are_not_taken_over_where_they_must(films: FilmShelf, tmp_path: Path) -> None:
+    source = make_views(films["plain.mp4"], tmp_path / "moved.mkv", by_frames=False, by_container=True)
+    for container, times in (("mkv", 0), ("mp4", 3), ("mkv", 0)):
+        profile = load_profile("h264-1080p", {"container": container, "chunk_s": 1, "video": {"preset": "ultrafast"}})
+        line = encode_film(source, profile, tmp_path / f"out.{container}")
+        assert line["outcome"] == "encoded", line["error"]
+        packing = [command for command in line["report"]["commands"] if "frame-packing=3" in command]
+        assert len(packing) == times
 
 
 def test_what_the_output_cannot_say_is_left_out_by_name(films: FilmShelf, tmp_path: Path) -> None:
@@ -90,3 +99,15 @@ def test_a_container_says_only_what_it_has_words_for() -> None:
         ("checkerboard_lr", Container.MKV),
         ("left_right", Container.WEBM),
     ]
+
+
+def test_x264_tells_only_what_the_container_cannot_and_what_it_has_a_number_for() -> None:
+    assert frame_packing("top_bottom", VideoCodec.X264, Container.MP4) == 4
+    assert frame_packing("checkerboard_lr", VideoCodec.X264, Container.WEBM) == 0
+    for mode, codec, container in (
+        ("top_bottom", VideoCodec.X264, Container.MKV),
+        ("top_bottom", VideoCodec.X265, Container.MP4),
+        ("right_left", VideoCodec.X264, Container.MP4),
+        ("", VideoCodec.X264, Container.MP4),
+    ):
+        assert frame_packing(mode, codec, container) is None

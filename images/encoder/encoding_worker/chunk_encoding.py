@@ -45,7 +45,7 @@ from encoding_worker.pieces import PIECE_CLOCK
 from encoding_worker.pixels import choose_pixel_format
 from encoding_worker.quality import Sampling, Shown, choose_windows
 from encoding_worker.task import Task, program_version
-from encoding_worker.views import is_mode_held, leave_out_statement
+from encoding_worker.views import frame_packing, without_packing
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +82,8 @@ class ChunkEncoding:
         self.size = picture_size(self.settings, self.track)
         self.pixel_format = choose_pixel_format(self.settings, self.track, *self.size)
         windows = choose_windows(chunk, *self.size, self.pixel_format)
-        # Of two views (3D) in MP4, which cannot say so, x264 tells by its frames: and the chunk's Matroska by itself.
-        self.is_told_by_container = is_mode_held(self.track.stereo_mode, task.job.profile.container)
-        is_told_twice = self.track.stereo_mode and not self.is_told_by_container
-        reading = leave_out_statement("h264") if is_told_twice and self.settings.codec is VideoCodec.X264 else {}
+        self.packing = frame_packing(self.track.stereo_mode, self.settings.codec, task.job.profile.container)
+        reading = {} if self.packing is None else without_packing()
         self.sampling = (
             Sampling(windows, self.pixel_format, self.track, task.scratch, self.what, reading) if windows else None
         )
@@ -201,10 +199,7 @@ class ChunkEncoding:
         numbered: Filters = [("settb", {"tb": tick}), ("setpts", {"expr": "N", "strip_fps": "1"})]
         clock = f"{PIECE_CLOCK}," if source.is_piece else ""
         pictures = picture_filters(settings, self.track)
-        if self.is_told_by_container:
-            # x264 would state it in its frames, too, and what is stated twice no program of ffmpeg 9 decodes.
-            pictures = [("sidedata", {"mode": "delete", "type": "STEREO3D"}), *pictures]
-        options = encoder_options(settings, self.track, self.pixel_format, threads, kbps)
+        options = encoder_options(settings, self.track, self.pixel_format, threads, kbps, self.packing)
         if number:
             options = with_pass(settings.codec, options, number, f"pass-{self.chunk.index}")
         output = ffmpeg.output(

@@ -20,6 +20,7 @@ from encoding_worker.budget import chunk_kbps
 from encoding_worker.chunk_encoding import ChunkEncoding
 from encoding_worker.reuse import take_over
 from encoding_worker.task import Task, program_version
+from encoding_worker.views import frame_packing
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +36,25 @@ class ChunkInputs(Document):
     pts_digest: str
     video: VideoSettings
     kbps: int | None
+    packing: int | None
+    """Which way of two views (3D) the frames state; where the container states it, none."""
     encoder: str
 
 
 def describe_inputs(task: Task, plan: Plan, chunk: Chunk) -> ChunkInputs:
     """Return what decides a chunk's bytes."""
+    track = plan.tracks[chunk.track]
+    settings = choose_settings(task.job.profile, track)
     return ChunkInputs(
         source_crc32c=task.job.source.content.crc32c,
         source_bytes=task.job.source.content.size_bytes,
-        track=plan.tracks[chunk.track],
+        track=track,
         start_pts=chunk.start_pts,
         end_pts=chunk.end_pts,
         pts_digest=chunk.pts_digest,
-        video=choose_settings(task.job.profile, plan.tracks[chunk.track]),
+        video=settings,
         kbps=chunk_kbps(task.job.profile.video, plan, chunk),
+        packing=frame_packing(track.stereo_mode, settings.codec, task.job.profile.container),
         encoder=program_version(),
     )
 

@@ -63,7 +63,7 @@ def _check_gpu(codec: VideoCodec) -> None:
 
 
 def encoder_options(
-    settings: VideoSettings, track: VideoTrack, pixel_format: str, threads: int, kbps: int | None
+    settings: VideoSettings, track: VideoTrack, pixel_format: str, threads: int, kbps: int | None, packing: int | None
 ) -> dict[str, str]:
     """Return the options of the output for one chunk.
 
@@ -73,6 +73,7 @@ def encoder_options(
         pixel_format: what ``choose_pixel_format`` said.
         threads: how many the encoder may use.
         kbps: the chunk's share of the film's bits, in 1,000 a second; ``None`` at constant quality.
+        packing: how two views lie in a picture, where x264 shall tell it: ``views.frame_packing``.
     """
     options = {"c:v": settings.codec.value, "pix_fmt": pixel_format, "threads": str(threads)}
     parameters: dict[str, str] = {}
@@ -83,6 +84,8 @@ def encoder_options(
         # Without both flags x264 takes the fields of a frame for one picture, and says so in the stream.
         options["flags"] = "+ilme+ildct"
         parameters["tff" if track.field_order == "tt" else "bff"] = "1"
+    if packing is not None:
+        parameters["frame-packing"] = str(packing)
     _describe_light(settings.codec, track, parameters)
     if settings.codec is VideoCodec.X265:
         # x265 starts a thread for each core that it sees, whatever the container's limit.

@@ -8,13 +8,13 @@ https://www.webmproject.org/docs/container/
 from __future__ import annotations
 
 from encoding_contract.plan import Plan, SourceStream, StreamKind, VideoTrack
-from encoding_contract.profile import Container, Profile, VideoCodec
+from encoding_contract.profile import Container, Profile
 from encoding_contract.report import LeftOut
 from encoding_worker.alpha import choose_settings, is_alpha_kept
 from encoding_worker.colours import unsaid_colours
 from encoding_worker.picture import is_field_order_kept, picture_size
 from encoding_worker.pixels import choose_pixel_format, describe_pixels
-from encoding_worker.views import is_mode_held
+from encoding_worker.views import frame_packing, is_mode_held
 
 _TEXT = frozenset(
     {"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "hdmv_text_subtitle", "eia_608", "jacosub", "microdvd"}
@@ -93,7 +93,8 @@ def _of_track(track: VideoTrack, profile: Profile) -> list[LeftOut]:
     names = {"color_primaries": "colour primaries", "colorspace": "colour matrix"}
     for kind, code in unsaid_colours(settings.codec, track).items():
         lost.append(LeftOut(what=f"{names[kind]} {code} {where}", reason=f"{codec} has no word for this of H.273"))
-    if track.stereo_mode and not (is_mode_held(track.stereo_mode, container) or settings.codec is VideoCodec.X264):
+    packing = frame_packing(track.stereo_mode, settings.codec, container)
+    if track.stereo_mode and packing is None and not is_mode_held(track.stereo_mode, container):
         reason = f"{codec} in {container.value} cannot say how the two views lie; in mkv it can"
         lost.append(LeftOut(what=f"stereo mode {where} ({track.stereo_mode})", reason=reason))
     if track.is_spherical and container is Container.MP4:

@@ -63,6 +63,9 @@ def picture_filters(settings: VideoSettings, track: VideoTrack) -> Filters:
         ("setsar", {"sar": f"{aspect.numerator}/{aspect.denominator}", "max": "100000"}),
         ("format", {"pix_fmts": pixel_format}),
     ]
+    if track.stereo_mode:
+        # Whoever is to tell it is told in so many words; x264 hears of it by frames, and tells what another tells, too.
+        filters = [("sidedata", {"mode": "delete", "type": "STEREO3D"}), *filters]
     described = dict.fromkeys(unsaid_colours(settings.codec, track), "unknown")
     if colour.matrix in FOREIGN_MATRICES and not is_rgb:
         # Luma and chroma are scaled each by itself, whatever they mean.

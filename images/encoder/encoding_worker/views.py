@@ -6,7 +6,7 @@ import struct
 
 from av.video.frame import VideoFrame
 
-from encoding_contract.profile import Container
+from encoding_contract.profile import Container, VideoCodec
 from encoding_worker.frame_data import find_side_data, side_data_of
 
 _SEI_UNITS = {"h264": "6", "hevc": "39|40"}
@@ -22,6 +22,14 @@ _MODES = {
     7: ("col_interleaved_lr", "col_interleaved_rl"),
 }
 _IS_INVERTED = 1
+_X264_PACKING = {
+    "checkerboard_lr": 0,
+    "col_interleaved_lr": 1,
+    "row_interleaved_lr": 2,
+    "left_right": 3,
+    "top_bottom": 4,
+    "block_lr": 5,
+}
 _WEBM_MODES = frozenset({"mono", "left_right", "right_left", "top_bottom", "bottom_top"})
 
 
@@ -39,14 +47,24 @@ def is_mode_held(mode: str, container: Container) -> bool:
     return bool(mode) and (container is Container.MKV or (container is Container.WEBM and mode in _WEBM_MODES))
 
 
+def frame_packing(mode: str, codec: VideoCodec, container: Container) -> int | None:
+    """Return x264's number for a mode, where it must tell what the container cannot; ``None`` where nobody tells.
+
+    What both tell no program of ffmpeg 9 decodes: see ``hidden_units``.
+    """
+    if codec is not VideoCodec.X264 or is_mode_held(mode, container):
+        return None
+    return _X264_PACKING.get(mode)
+
+
 def is_spherical(frame: VideoFrame) -> bool:
     """Tell whether a picture is a view all round."""
     return find_side_data(frame, "SPHERICAL") is not None
 
 
-def leave_out_statement(codec: str) -> dict[str, str]:
-    """Return the options of ffmpeg's program that leave out what a codec's frames state of two views."""
-    return {"bsf:0": f"filter_units=remove_types={_SEI_UNITS[codec]}"}
+def without_packing() -> dict[str, str]:
+    """Return the options of ffmpeg's program that hide what x264 was told to tell, as Matroska tells it by itself."""
+    return {"bsf:0": f"filter_units=remove_types={_SEI_UNITS['h264']}"}
 
 
 def hidden_units(frame: VideoFrame, codec: str) -> str:
