@@ -15,6 +15,7 @@ from encoding_contract.errors import EncoderFault, UnreadableSource
 from encoding_contract.job import Content
 from encoding_contract.plan import VideoTrack
 from encoding_worker.clock import film_options
+from encoding_worker.demuxing import as_arguments
 from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.framelist import Frame, parse_framecrc
 from encoding_worker.pieces import PIECE_CLOCK, Piece, PieceCutter
@@ -64,9 +65,14 @@ class Cut:
         return self.known[:CHECKED_FRAMES]
 
     @property
-    def is_whole_reference(self) -> bool:
+    def is_short(self) -> bool:
         """Whether the reference reaches to the track's end."""
         return len(self.known) < CHECKED_FRAMES
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all frames of the track are known."""
+        return self.is_whole or self.is_short
 
 
 def piece_number(stream: int, index: int) -> str:
@@ -82,7 +88,7 @@ def compare_piece(piece: Piece, cut: Cut, name: str) -> str:
     if not known:
         return ""
     # The reference stops within this piece: the rest of it has nothing to be held against, and is not decoded.
-    is_cut_short = not cut.is_whole_reference and known[-1] is cut.reference[-1]
+    is_cut_short = not cut.is_short and known[-1] is cut.reference[-1]
     until = known[-1].pts if is_cut_short else None
     try:
         found = decode_piece(piece, cut.track, f"{name} piece {piece.index}", until)
@@ -112,7 +118,7 @@ def decode_piece(piece: Piece, track: VideoTrack, what: str, until_pts: int | No
     filters = ",".join((PIECE_CLOCK, *trim, f"format={track.pixel_format}"))
     run = run_ffmpeg(
         [
-            *(part for key, value in film_options(track, 0).items() for part in (f"-{key}", value)),
+            *as_arguments(film_options(track, 0)),
             *("-copyts", "-noautorotate", "-i", f"file:{piece.path}", "-map", "0:v:0"),
             *("-vf", filters, "-fps_mode", "passthrough", "-enc_time_base", "filter", "-flush_packets", "1"),
             *("-f", "framecrc", "-"),
@@ -130,7 +136,7 @@ def compare_window(cut: Cut) -> str:
         return "decoded frames have no increasing timestamps"
     times = [pts for pts in decoded if pts is not None]
     shown = list(cut.cutter.packets.between(times[0], None))
-    if not (cut.is_whole or cut.is_whole_reference):
+    if not cut.is_known:
         times = times[:-16]
         shown = shown[: len(times)]
     if times != shown:

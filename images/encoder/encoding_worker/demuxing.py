@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import av
@@ -36,6 +36,11 @@ def input_options(url: str) -> dict[str, str]:
     """
     protocols = SOURCE_PROTOCOLS if url.startswith("http://127.0.0.1:") else FILE_PROTOCOLS
     return {**_whitelists(protocols), "max_pixels": str(Limits.load().pixels)}
+
+
+def as_arguments(options: Mapping[str, str]) -> list[str]:
+    """Return options as ffmpeg's program takes them."""
+    return [part for key, value in options.items() for part in (f"-{key}", value)]
 
 
 def _whitelists(protocols: str) -> dict[str, str]:

@@ -51,7 +51,7 @@ def cut_by_frame(
     time_base = Fraction(track.time_base)
     name = f"{task.job.source.address.url} video stream {track.stream}"
     whole = cut.trial.result()
-    if not (cut.is_whole or cut.is_whole_reference):
+    if not cut.is_known:
         whole = decode_frames(
             door.url, track.stream, time_base, f"{name}: all frames", reading=film_options(track, track.stream)
         )

@@ -21,7 +21,7 @@ from encoding_contract.command import LIMIT_PREFIX
 from encoding_contract.errors import UnreadableSource
 from encoding_contract.plan import Colour, LightLevel, MasteringDisplay, SourceStream, StreamKind, VideoTrack
 from encoding_worker.clock import film_options
-from encoding_worker.demuxing import input_options
+from encoding_worker.demuxing import as_arguments, input_options
 from encoding_worker.ffmpeg import BoundsPassed, FfmpegFailed, run_ffmpeg
 from encoding_worker.frame_data import find_side_data, side_data_of
 from encoding_worker.hanging import hang_watch
@@ -48,7 +48,7 @@ def take_look(url: str, name: str, limits: Limits) -> dict[int, str]:
     Raises:
         UnreadableSource: it takes too much, or ffmpeg crashes at it.
     """
-    options = [part for key, value in input_options(url).items() for part in (f"-{key}", value)]
+    options = as_arguments(input_options(url))
     try:
         messages = run_ffmpeg(
             [*options, "-loglevel", "info", "-i", url, "-map", "0:v?", "-c", "copy", "-t", "0", "-f", "null", "-"],
@@ -194,23 +194,10 @@ def _frame_rate(stream: VideoStream) -> Fraction:
 
 def _field_order(url: str, name: str, track: VideoTrack) -> str:
     """Look at the first frames: a stream's header often says nothing, or something else."""
-    reading = {**input_options(url), **film_options(track, track.stream)}
-    options = [part for key, value in reading.items() for part in (f"-{key}", value)]
+    reading = as_arguments({**input_options(url), **film_options(track, track.stream)})
+    looking = ["-map", f"0:{track.stream}", "-frames:v", str(_FRAMES_LOOKED_AT), "-vf", "showinfo=checksum=0"]
     found = run_ffmpeg(
-        [
-            *(
-                *options,
-                "-loglevel",
-                "info",
-                "-i",
-                url,
-                "-map",
-                f"0:{track.stream}",
-                "-frames:v",
-                str(_FRAMES_LOOKED_AT),
-            ),
-            *("-vf", "showinfo=checksum=0", "-fps_mode", "passthrough", "-f", "null", "-"),
-        ],
+        [*reading, "-loglevel", "info", "-i", url, *looking, "-fps_mode", "passthrough", "-f", "null", "-"],
         f"{name}: field order",
         keep_stdout=True,
     )

@@ -18,6 +18,7 @@ from encoding_contract.errors import MapreelError
 from encoding_contract.plan import Chunk, VideoTrack
 from encoding_contract.quality import ChunkQuality, Metric, QualitySample
 from encoding_worker import settings as environment
+from encoding_worker.demuxing import as_arguments
 from encoding_worker.ffmpeg import run_ffmpeg
 from encoding_worker.interruption import interruption
 from encoding_worker.pixels import describe_pixels
@@ -180,7 +181,7 @@ class Sampling:
         arguments = ["-f", "nut", "-i", f"file:{self.path}", "-threads", threads]
         # The chunk's own clock, and from exactly this keyframe on; trim drops what lies before the window.
         arguments += ["-copyts", "-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{key}ms", "-noautorotate"]
-        arguments += [part for key, value in self._reading.items() for part in (f"-{key}", value)]
+        arguments += as_arguments(self._reading)
         arguments += ["-i", f"file:{video}", "-filter_complex", graph, "-f", "null", "-"]
         run_ffmpeg(arguments, f"{self._what} quality", cwd=self._folder)
         path = self._folder / log

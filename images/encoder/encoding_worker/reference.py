@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from encoding_contract.errors import EncoderFault
-from encoding_worker.demuxing import input_options
+from encoding_worker.demuxing import as_arguments, input_options
 from encoding_worker.ffmpeg import FfmpegFailed, run_ffmpeg
 from encoding_worker.framelist import Frame, parse_framecrc
 
@@ -44,8 +44,7 @@ def decode_frames(
     Raises:
         EncoderFault: ffmpeg failed for a reason that is not the source's.
     """
-    options = {**input_options(url), **(reading or {})}
-    arguments = [part for key, value in options.items() for part in (f"-{key}", value)]
+    arguments = as_arguments({**input_options(url), **(reading or {})})
     # -copyts and passthrough: the source's own timestamps, none made up, none dropped; -noautorotate: pixels as stored.
     arguments += ["-copyts", "-noautorotate", "-i", url, "-map", f"0:{stream}", "-an", "-sn", "-dn"]
     arguments += ["-fps_mode", "passthrough", "-enc_time_base", "demux"]
